@@ -1,0 +1,69 @@
+"""The `assay` command: each subcommand is imported only when it is called, each error ends in its exit code."""
+
+import importlib
+import sys
+from importlib.metadata import EntryPoint, entry_points
+
+import click
+
+from assay.cli.output import report_error
+from assay.errors import AssayError
+
+# name -> "module:command". Commands that run stations live outside `assay` and register through the
+# entry point group `assay.commands`, so that the package never imports the layers above it.
+_COMMANDS = {
+    "up": "assay.cli.stack:up",
+    "down": "assay.cli.stack:down",
+    "status": "assay.cli.stack:status",
+    "init": "assay.cli.init:init",
+    "check": "assay.cli.check:check",
+    "run": "assay.cli.run:run",
+    "lineage": "assay.cli.lineage:lineage",
+    "audit": "assay.cli.audit:audit",
+}
+
+
+class _LazyGroup(click.Group):
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return [*_COMMANDS, *sorted(point.name for point in _plugged_in())]
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name in _COMMANDS:
+            module, attribute = _COMMANDS[cmd_name].split(":")
+            command: click.Command = getattr(importlib.import_module(module), attribute)
+            return command
+        for point in _plugged_in():
+            if point.name == cmd_name:
+                plugged: click.Command = point.load()
+                return plugged
+        return None
+
+
+def _plugged_in() -> list[EntryPoint]:
+    return list(entry_points(group="assay.commands"))
+
+
+@click.group(cls=_LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="assay")
+def cli() -> None:
+    """Nothing reaches production unassayed, and every decision can be proved afterwards.
+
+    Exit codes: 0 done or passed; 1 Assay or an engine failed; 2 bad input, usage or spec (nothing
+    written); 3 a verdict says no; 130 interrupted, resumable.
+    """
+
+
+def main() -> None:
+    """Entry point of the console script."""
+    try:
+        cli.main(standalone_mode=False)
+    except click.exceptions.Exit as stop:
+        sys.exit(stop.exit_code)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(2)
+    except (click.Abort, KeyboardInterrupt):
+        sys.exit(130)
+    except AssayError as error:
+        report_error(error)
+        sys.exit(error.exit_code)

@@ -1,0 +1,148 @@
+"""The contracts user code fulfils: models, loaders, collectors and executors with roles.
+
+Nothing heavy is imported here; the classes are read by `assay check` and the DAGs without running
+user code, and instantiated only inside tasks.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, ClassVar
+
+from assay.dataset import Source
+from assay.json_types import Json
+
+if TYPE_CHECKING:
+    import numpy as np
+    import pyarrow as pa
+
+
+@dataclass(frozen=True)
+class Range:
+    """Inclusive bounds of a number; use as `Annotated[float, Range(0, 1)]` on a train parameter."""
+
+    minimum: float
+    maximum: float
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Aligned rows in memory. inputs: first axis = rows (float32 images/features, or str objects for text).
+
+    labels: int64 class indices; row_ids: stable ids, the same in every step; weights: per-row sample
+    weights in [0, 1], or None.
+    """
+
+    inputs: "np.ndarray"
+    labels: "np.ndarray"
+    row_ids: tuple[str, ...]
+    weights: "np.ndarray | None" = None
+
+    def __len__(self) -> int:
+        return len(self.row_ids)
+
+
+@dataclass(frozen=True)
+class TrainingContext:
+    """What a training run may use besides its data.
+
+    report(metrics, checkpoint): tell the executor the epoch's metrics; `checkpoint` is a folder already
+    written, or None. Raises StopTraining when the budget is spent or the scheduler prunes the trial.
+    resume_from: a checkpoint folder of this trial from before a kill, or None.
+    """
+
+    seed: int
+    workdir: Path
+    report: Callable[[Mapping[str, float], Path | None], None]
+    validation: Rows
+    classes: int
+    resume_from: Path | None = None
+    device: str = "cpu"
+    robust: Mapping[str, Json] = field(default_factory=dict)
+    teachers: Mapping[str, "TrainableModel"] = field(default_factory=dict)
+
+
+class StopTraining(Exception):
+    """Raised by `report` to end a trial early and cleanly; what was reported stands."""
+
+
+class TrainableModel(ABC):
+    """A model Assay can train, examine, export and serve.
+
+    `train_function`'s keyword parameters, with annotations and defaults, become the search space's
+    legal names and the form in Airflow's UI. No pickle: `save_function` writes safetensors, ONNX or JSON.
+    """
+
+    @abstractmethod
+    def train_function(self, train: Rows, context: TrainingContext) -> None:
+        """Fit on `train`. Subclasses add keyword parameters: `(self, train, context, *, epochs: int = 5)`."""
+
+    @abstractmethod
+    def predict_function(self, inputs: "np.ndarray") -> "np.ndarray":
+        """Class probabilities, float32 of shape (rows, classes), for raw inputs."""
+
+    @abstractmethod
+    def save_function(self, folder: Path) -> None:
+        """Write the fitted state into `folder`, without pickle."""
+
+    @abstractmethod
+    def load_function(self, folder: Path) -> None:
+        """Restore what `save_function` wrote."""
+
+    @abstractmethod
+    def export_function(self, path: Path) -> None:
+        """Write one self-contained ONNX file: raw inputs -> `label` (INT64) and `probabilities` (FP32)."""
+
+
+class GradientModel(TrainableModel):
+    """A model whose loss has gradients in its inputs: white-box attacks and robust training apply."""
+
+    @abstractmethod
+    def module_function(self) -> "object":
+        """The fitted torch.nn.Module: float32 inputs in [0, 1] (model space) -> logits (rows, classes)."""
+
+    @abstractmethod
+    def to_model_space(self, inputs: "np.ndarray") -> "np.ndarray":
+        """Raw inputs -> float32 in [0, 1], the space in which an attack's epsilon is measured."""
+
+
+class DatasetLoader(ABC):
+    """Turns record batches of a dataset version into rows a model takes. Keeps row ids."""
+
+    @abstractmethod
+    def load_function(self, batches: "Iterator[pa.RecordBatch]", label: str) -> Rows:
+        """All rows, in order."""
+
+
+@dataclass(frozen=True)
+class Collected:
+    """What a collector yields first: where the bytes came from and what the columns mean."""
+
+    sources: tuple[Source, ...]
+    kind: str
+    label: str
+    row_id_rule: str
+
+
+class Collector(ABC):
+    """Brings raw data in. Deterministic: unchanged sources must yield identical rows in identical order."""
+
+    @abstractmethod
+    def describe_function(self, workdir: Path) -> Collected:
+        """Fetch into `workdir` (verifying checksums) and describe; called once before `rows_function`."""
+
+    @abstractmethod
+    def rows_function(self, workdir: Path) -> "Iterator[pa.RecordBatch]":
+        """Stream the rows. Column `row_id` (string, unique) is required."""
+
+
+class Executor(ABC):
+    """How models are trained. `roles`: role -> methods the model in that role must have."""
+
+    roles: ClassVar[Mapping[str, tuple[str, ...]]]
+
+    @abstractmethod
+    def execute(self, models: Mapping[str, Callable[[], TrainableModel]], train: Rows, context: TrainingContext,
+                parameters: Mapping[str, Json]) -> TrainableModel:
+        """Train and return the model in the executor's first role."""

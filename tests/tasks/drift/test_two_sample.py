@@ -2,10 +2,11 @@
 
 import numpy as np
 import pytest
-from assay.spec import MonitorSpec
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import ks_2samp
+
+from assay.spec import MonitorSpec
 from tasks.drift.features import drift_features
 from tasks.drift.judge import holm, judge_features, judge_performance
 from tasks.drift.two_sample import accuracy_loss, class_shift, fourier_mmd, kolmogorov_smirnov

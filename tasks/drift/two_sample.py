@@ -6,11 +6,12 @@ therefore also returns an effect size in [0, 1] that does not grow with the numb
 
 import math
 from dataclasses import dataclass
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
-Floats = NDArray[np.floating]
+Floats = NDArray[np.floating[Any]]
 
 
 @dataclass(frozen=True)
@@ -45,7 +46,7 @@ def _kolmogorov_tail(value: float) -> float:
     if value < 0.2:
         return 1.0
     terms = (2 * (-1) ** (k - 1) * math.exp(-2 * (k * value) ** 2) for k in range(1, 101))
-    return min(1.0, max(0.0, sum(terms)))
+    return min(1.0, max(0.0, float(sum(terms))))
 
 
 def fourier_mmd(
@@ -80,7 +81,8 @@ def fourier_mmd(
 
 def _fourier(values: Floats, frequencies: Floats) -> Floats:
     angles = values @ frequencies
-    return np.concatenate([np.cos(angles), np.sin(angles)], axis=1) / math.sqrt(frequencies.shape[1])
+    waves = np.concatenate([np.cos(angles), np.sin(angles)], axis=1)
+    return cast(Floats, waves / math.sqrt(frequencies.shape[1]))
 
 
 def _median_distance(values: Floats, random: np.random.Generator) -> float:

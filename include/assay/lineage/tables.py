@@ -1,0 +1,99 @@
+"""The lineage schema. Rows are added; on a repeat only a time moves, towards its minimum, so order cannot matter.
+
+`signed` rows are told by a ledger statement whose signature was verified, the others are claims of
+producers. Both are kept side by side under one key, so that no claim can change what is signed.
+"""
+
+CREATE_TABLES = """
+CREATE SCHEMA IF NOT EXISTS assay_lineage;
+
+CREATE TABLE IF NOT EXISTS assay_lineage.events (
+    sha256      text PRIMARY KEY,
+    run_id      text,
+    event_time  timestamptz NOT NULL,
+    received_at timestamptz NOT NULL DEFAULT now(),
+    event       json NOT NULL
+);
+CREATE INDEX IF NOT EXISTS events_run ON assay_lineage.events (run_id);
+
+CREATE TABLE IF NOT EXISTS assay_lineage.runs (
+    run_id        text NOT NULL,
+    job           text NOT NULL,
+    parent_run_id text,
+    state         text NOT NULL,
+    state_at      timestamptz NOT NULL,
+    started_at    timestamptz NOT NULL,
+    signed        boolean NOT NULL,
+    PRIMARY KEY (run_id, signed)
+);
+
+CREATE TABLE IF NOT EXISTS assay_lineage.versions (
+    id     text NOT NULL,
+    name   text NOT NULL,
+    type   text NOT NULL,
+    digest text NOT NULL,
+    at     timestamptz NOT NULL,
+    signed boolean NOT NULL,
+    PRIMARY KEY (id, name, signed)
+);
+CREATE INDEX IF NOT EXISTS versions_name ON assay_lineage.versions (name);
+CREATE INDEX IF NOT EXISTS versions_prefix ON assay_lineage.versions (digest text_pattern_ops);
+
+CREATE TABLE IF NOT EXISTS assay_lineage.run_versions (
+    run_id text NOT NULL,
+    role   text NOT NULL CHECK (role IN ('input', 'output')),
+    id     text NOT NULL,
+    name   text NOT NULL,
+    at     timestamptz NOT NULL,
+    signed boolean NOT NULL,
+    PRIMARY KEY (run_id, role, id, name, signed)
+);
+CREATE INDEX IF NOT EXISTS run_versions_name ON assay_lineage.run_versions (name, at);
+
+CREATE TABLE IF NOT EXISTS assay_lineage.edges (
+    from_id text NOT NULL,
+    to_id   text NOT NULL,
+    run_id  text NOT NULL,
+    at      timestamptz NOT NULL,
+    signed  boolean NOT NULL,
+    PRIMARY KEY (from_id, to_id, run_id, signed)
+);
+CREATE INDEX IF NOT EXISTS edges_to ON assay_lineage.edges (to_id, at);
+CREATE INDEX IF NOT EXISTS edges_from ON assay_lineage.edges (from_id, at);
+
+CREATE TABLE IF NOT EXISTS assay_lineage.registrations (
+    seq     bigint PRIMARY KEY,
+    name    text NOT NULL,
+    version text NOT NULL,
+    alias   text NOT NULL,
+    model   text NOT NULL,
+    at      timestamptz NOT NULL
+);
+CREATE INDEX IF NOT EXISTS registrations_name ON assay_lineage.registrations (name, version);
+
+CREATE TABLE IF NOT EXISTS assay_lineage.servings (
+    seq        bigint PRIMARY KEY,
+    name       text NOT NULL,
+    step       text NOT NULL,
+    version    text NOT NULL,
+    model      text NOT NULL,
+    deployment text NOT NULL,
+    run_id     text NOT NULL,
+    at         timestamptz NOT NULL
+);
+CREATE INDEX IF NOT EXISTS servings_name ON assay_lineage.servings (name, at, seq);
+
+CREATE TABLE IF NOT EXISTS assay_lineage.approvals (
+    seq   bigint PRIMARY KEY,
+    model text NOT NULL,
+    step  text NOT NULL,
+    by    text NOT NULL,
+    at    timestamptz NOT NULL
+);
+CREATE INDEX IF NOT EXISTS approvals_model ON assay_lineage.approvals (model, at);
+
+CREATE TABLE IF NOT EXISTS assay_lineage.progress (
+    ledger  text PRIMARY KEY,
+    entries bigint NOT NULL
+);
+"""

@@ -1,0 +1,121 @@
+"""The loop on real engines, as a newcomer meets it: the README's and the tutorial's own commands."""
+
+import json
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from assay.settings import Settings, load_settings
+
+ROOT = Path(__file__).parents[2]
+ASSAY = Path(sys.executable).with_name("assay")
+
+pytestmark = pytest.mark.engines
+
+
+class Stack:
+    """The embedded stack in a home of its own, driven through the command line only."""
+
+    def __init__(self, home: Path) -> None:
+        self.home = home
+        self.environment = {**os.environ, "ASSAY_HOME": str(home)}
+
+    def run(self, *arguments: str | Path, expect: int = 0, timeout: int = 420) -> str:
+        command = [str(ASSAY), *map(str, arguments)]
+        done = subprocess.run(
+            command, cwd=ROOT, env=self.environment, capture_output=True, text=True, timeout=timeout, check=False
+        )
+        assert done.returncode == expect, f"{command} ended with {done.returncode}\n{done.stdout}\n{done.stderr}"
+        return done.stdout
+
+    def json(self, *arguments: str | Path, expect: int = 0, timeout: int = 420) -> dict:
+        return json.loads(self.run(*arguments, "--json", expect=expect, timeout=timeout))
+
+    def settings(self) -> Settings:
+        return load_settings(self.home)
+
+
+@pytest.fixture(scope="module")
+def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    stack = Stack(tmp_path_factory.mktemp("home") / "assay")
+    try:
+        stack.run("up", "--detach")
+        yield stack
+    finally:
+        stack.run("down")
+
+
+@pytest.fixture(scope="module")
+def digits(stack: Stack) -> dict:
+    return stack.json("run", "digits", "--follow")
+
+
+def test_every_engine_is_healthy(stack: Stack) -> None:
+    engines = {engine["name"]: engine for engine in stack.json("status")["engines"]}
+    assert set(engines) == {"postgres", "s3", "mlflow", "airflow", "ray", "triton", "api"}
+    assert all(engine["healthy"] for engine in engines.values())
+
+
+def test_digits_goes_through_every_station_and_serves(digits: dict) -> None:
+    verdicts = {step["step"]: step["verdict"] for step in digits["steps"]}
+    stations = ["collect", "validate", "screen", "split", "train", "export", "assay", "gate", "register", "deploy"]
+    assert {station: verdicts.get(station) for station in stations} == dict.fromkeys(stations, "passed")
+    assert digits["verdict"] == "passed"
+
+
+def test_any_client_gets_the_answers_of_the_verified_model(stack: Stack, digits: dict) -> None:
+    done = subprocess.run(
+        [sys.executable, ROOT / "docs/tutorial/ask_digits.py"],
+        env=stack.environment, capture_output=True, text=True, timeout=120, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_unchanged_data_make_no_new_version(stack: Stack, digits: dict) -> None:
+    again = stack.json("run", "digits", "--follow")
+    assert again["dataset"] == digits["dataset"]
+
+
+def test_lineage_walks_to_the_raw_bytes_and_the_person(stack: Stack, digits: dict) -> None:
+    walk = stack.json("lineage", "up", "deployment/digits")
+    types = {node["type"] for node in walk["nodes"]}
+    assert {"deployment", "model", "dataset", "source", "actor"} <= types
+
+
+def test_the_ledger_verifies_and_names_a_flipped_byte(stack: Stack, digits: dict) -> None:
+    assert stack.json("audit", "verify")["ok"]
+    with psycopg.connect(stack.settings().database_url.get_secret_value(), autocommit=True) as connection:
+        column = "envelope"
+        before = connection.execute(f"SELECT {column}::text FROM assay_ledger.entries WHERE seq = 2").fetchone()[0]
+        after = re.sub(r'"sig": ?"(.)', lambda m: m[0][:-1] + ("A" if m[1] != "A" else "B"), before, count=1)
+        assert after != before
+        connection.execute("ALTER TABLE assay_ledger.entries DISABLE TRIGGER ALL")
+        update = "UPDATE assay_ledger.entries SET envelope = %s WHERE seq = 2"
+        connection.execute(update, (after,))
+        try:
+            broken = stack.json("audit", "verify", expect=3)["broken"]
+        finally:
+            connection.execute(update, (before,))
+            connection.execute("ALTER TABLE assay_ledger.entries ENABLE TRIGGER ALL")
+    assert broken[0]["seq"] == 2
+    assert stack.json("audit", "verify")["ok"]
+
+
+def test_the_readme_names_only_commands_that_exist() -> None:
+    text = "".join(path.read_text() for path in [ROOT / "README.md", *ROOT.glob("docs/**/*.md")])
+    used = set(re.findall(r"(?:^|`|bin/)assay ([a-z][a-z-]+)", text, flags=re.MULTILINE))
+    shown = subprocess.run([ASSAY, "--help"], capture_output=True, text=True, check=True).stdout
+    known = set(re.findall(r"^  ([a-z-]+)", shown, flags=re.MULTILINE))
+    assert used <= known, used - known
+
+
+def test_make_knows_the_two_commands() -> None:
+    for target in ("demo", "test"):
+        plan = subprocess.run(["make", "-n", target], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+        assert ".venv/bin/python" in plan

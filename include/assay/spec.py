@@ -216,6 +216,19 @@ class AssaySpec(_Part):
     scan: bool = True
 
 
+# What the assay step measures on the frozen holdout; all lie in [0, 1]. `recall`, `precision`, `f1` and
+# `false_positive_rate` are of class 1 when there are two classes, else the mean over classes.
+GATE_METRICS = (
+    "accuracy",
+    "balanced_accuracy",
+    "precision",
+    "recall",
+    "f1",
+    "false_positive_rate",
+    "robust_accuracy",
+)
+
+
 class MetricRule(_Part):
     """Refuse unless the metric, measured on the frozen holdout, reaches `min` (or stays under `max`).
 

@@ -1,0 +1,39 @@
+"""The daily proof that nobody edited the ledger; a broken entry fails loudly and is named."""
+
+import contextlib
+from typing import TYPE_CHECKING, Any
+
+from airflow.sdk import BaseOperator
+from airflow.sdk.exceptions import AirflowFailException
+
+if TYPE_CHECKING:
+    from airflow.sdk import Context
+
+
+class VerifyLedgerOperator(BaseOperator):
+    """Verifies every signature, digest and proof of the ledger.
+
+    XCom: number of entries and the checkpoint. Raises AirflowFailException naming the first broken entry.
+    """
+
+    ui_color = "#fbe9e7"
+
+    def execute(self, context: "Context") -> dict[str, Any]:
+        """Verify the whole ledger with the public keys of this deployment."""
+        from assay.ledger import Ledger, verify_ledger
+        from assay.signing import KeyRing
+
+        from assay.settings import load_settings
+
+        del context
+        settings = load_settings()
+        with contextlib.closing(Ledger.open(settings)) as ledger:
+            found = verify_ledger(ledger, KeyRing.open(settings.keys))
+        if not found.ok:
+            first = f"entry {found.broken[0][0]} ({found.broken[0][1]}): {found.broken[0][2]}" if found.broken else "?"
+            raise AirflowFailException(
+                f"ledger: expected {found.entries} intact entries, found {len(found.broken)} broken; first: {first}; "
+                "treat it as tampering: keep the database as it is and open an incident"
+            )
+        self.log.info("%d entries intact", found.entries)
+        return {"entries": found.entries, "checkpoint": str(found.checkpoint)}

@@ -1,0 +1,129 @@
+"""After training, no Ray process of this run is left: what lives is ended, and the proof is a count of zero.
+
+A local Ray is known by the run's marks in its processes' environment, which Airflow sets before a task
+starts. On a shared cluster the processes belong to others; there the run's driver jobs must have ended.
+"""
+
+import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import psutil
+from airflow.sdk import BaseOperator
+
+from assay.errors import EngineUnavailable
+
+if TYPE_CHECKING:
+    from airflow.sdk import Context
+
+_GRACE_SECONDS = 10.0
+
+
+class ReleaseRayOperator(BaseOperator):
+    """Teardown of the training: ends leftovers, then proves that none is left.
+
+    XCom: {"ended": processes it had to end, "left": 0}. Raises EngineUnavailable when one survives.
+    """
+
+    ui_color = "#eeeeee"
+
+    def execute(self, context: "Context") -> dict[str, int]:
+        """End and count."""
+        from assay.settings import load_settings
+
+        dag_id, run_id = str(context["ti"].dag_id), str(context["dag_run"].run_id)
+        ended = end_processes(ray_processes(dag_id, run_id))
+        left = ray_processes(dag_id, run_id)
+        if left:
+            raise EngineUnavailable(
+                f"run {run_id}: expected no Ray process, found {[p.pid for p in left]}; end them by hand"
+            )
+        address = load_settings().ray_address
+        if address:
+            wait_until(lambda: not living_jobs(address, dag_id, run_id), f"Ray jobs of run {run_id} at {address}")
+        self.log.info("Ray processes of run %s: %d ended, 0 left", run_id, ended)
+        return {"ended": ended, "left": 0}
+
+
+def ray_processes(dag_id: str, run_id: str) -> list[psutil.Process]:
+    """Ray's processes that a task of this run started here, and their descendants."""
+    found: dict[int, psutil.Process] = {}
+    for process in psutil.process_iter():
+        if _is_ray(process) and _is_of_run(process, dag_id, run_id):
+            found[process.pid] = process
+            # A worker that renamed itself may have written over its environment: its parent vouches for it.
+            found.update({child.pid: child for child in _children(process)})
+    return list(found.values())
+
+
+def end_processes(processes: list[psutil.Process]) -> int:
+    """Ask, wait, then kill; returns how many had to go."""
+    for process in processes:
+        _signal(process.terminate)
+    _, stubborn = psutil.wait_procs(processes, timeout=_GRACE_SECONDS)
+    for process in stubborn:
+        _signal(process.kill)
+    psutil.wait_procs(stubborn, timeout=_GRACE_SECONDS)
+    return len(processes)
+
+
+def living_jobs(address: str, dag_id: str, run_id: str) -> list[int]:
+    """Pids of the drivers of this run that the cluster still counts as alive.
+
+    A driver of this run is a process with the run's marks; one that is gone but not yet marked dead counts too.
+    """
+    import ray
+
+    here = {ray.util.get_node_ip_address(), "127.0.0.1"}  # type: ignore[no-untyped-call]
+    jobs = ray._raylet.GcsClient(address=address).get_all_job_info().values()  # type: ignore[attr-defined]
+    return [
+        job.driver_pid
+        for job in jobs
+        if not job.is_dead and job.driver_ip_address in here and _gone_or_of_run(job.driver_pid, dag_id, run_id)
+    ]
+
+
+def wait_until(done: Callable[[], bool], what: str) -> None:
+    """Poll for the grace period. Raises EngineUnavailable when `what` does not end."""
+    deadline = time.monotonic() + _GRACE_SECONDS
+    while not done():
+        if time.monotonic() > deadline:
+            raise EngineUnavailable(f"{what}: expected to end within {_GRACE_SECONDS:.0f} s; look at the cluster")
+        time.sleep(0.5)
+
+
+def _is_ray(process: psutil.Process) -> bool:
+    try:
+        words = process.cmdline()
+    except psutil.Error:
+        return False
+    return any(word.startswith("ray::") or "/ray/" in word for word in words)
+
+
+def _is_of_run(process: psutil.Process, dag_id: str, run_id: str) -> bool:
+    try:
+        marks = process.environ()
+    except (psutil.Error, OSError):
+        return False
+    return (marks.get("AIRFLOW_CTX_DAG_ID"), marks.get("AIRFLOW_CTX_DAG_RUN_ID")) == (dag_id, run_id)
+
+
+def _gone_or_of_run(pid: int, dag_id: str, run_id: str) -> bool:
+    try:
+        return _is_of_run(psutil.Process(pid), dag_id, run_id)
+    except psutil.NoSuchProcess:
+        return True
+
+
+def _children(process: psutil.Process) -> list[psutil.Process]:
+    try:
+        return list(process.children(recursive=True))
+    except psutil.Error:
+        return []
+
+
+def _signal(send: Callable[[], Any]) -> None:
+    try:
+        send()
+    except psutil.NoSuchProcess:
+        return

@@ -13,7 +13,7 @@ def nearest(word: str, candidates: Iterable[str]) -> str | None:
     if not ranked:
         return None
     distance, similarity, candidate = ranked[0]
-    return candidate if distance <= 1 or -similarity >= 0.6 else None
+    return candidate if distance <= 1 or (-similarity >= 0.6 and 2 * distance <= len(word)) else None
 
 
 def suggestion(word: str, candidates: Iterable[str]) -> str:

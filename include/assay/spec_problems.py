@@ -8,7 +8,7 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from assay.finding import FieldPath, Finding
-from assay.near_miss import nearest, suggestion
+from assay.near_miss import edit_distance, nearest, suggestion
 from assay.spec import PipelineSpec
 from assay.spec_shape import Shape, all_fields, branch, choices, is_model, is_union, item, strip
 
@@ -78,7 +78,7 @@ def _explain_union(
     if all(entry.field == field for entry in entries) and not any("value_error" in e.error["type"] for e in entries):
         return [_no_branch_fits(field, value)]
     explained = [
-        (sum(entry.field == field for entry in entries_of), _explain(entries_of, content))
+        (sum(e.field == field and e.error["type"] != "value_error" for e in entries_of), _explain(entries_of, content))
         for entries_of in branches.values()
     ]
     fitting = [findings for misfits, findings in explained if misfits == min(m for m, _ in explained)]
@@ -129,8 +129,9 @@ def _unknown_key(
     absent = [key for key in legal if key not in present]
     required = [str(field[-1]) for field in missing if field[:-1] == parent]
     match = nearest(word, absent)
-    if match is None and len(required) == 1 and nearest(word, required):
-        match = required[0]
+    needed = nearest(word, required)
+    if match is None or (needed and edit_distance(word, needed) <= edit_distance(word, match)):
+        match = needed
     if match is not None:
         return Finding(entry.field, "unknown key", f"did you mean {match!r}?"), (*parent, match)
     return Finding(entry.field, "unknown key", _elsewhere(word, legal)), ()

@@ -46,7 +46,7 @@ def parse_yaml(text: str) -> object:
 
 def line_of(root: yaml.Node | None, field: FieldPath) -> int:
     """The 1-based line of the deepest part of `field` that is in the document."""
-    line, node = 1, root
+    line, node = (root.start_mark.line + 1 if root else 1), root
     for part in field:
         found = _child(node, part)
         if found is None:
@@ -92,7 +92,10 @@ def _duplicates(node: yaml.Node, field: FieldPath) -> Iterator[tuple[int, str, s
 
 def yaml_hint(error: yaml.YAMLError, text: str) -> tuple[int, str, str]:
     """(line, message, hint) of a syntax error; the usual slips are named."""
-    mark = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
+    marks = [getattr(error, "problem_mark", None), getattr(error, "context_mark", None)]
+    # A quote that is never closed is noticed at the end of the file; it was opened at the context's mark.
+    is_quote = "quoted scalar" in (getattr(error, "context", None) or "")
+    mark = next(filter(None, reversed(marks) if is_quote else marks), None)
     line = min(mark.line + 1 if mark else 1, max(text.count("\n"), 1))
     content = text.splitlines()[line - 1] if text.strip() else ""
     reason = getattr(error, "problem", None) or str(error).splitlines()[0]

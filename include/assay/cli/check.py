@@ -1,0 +1,69 @@
+"""`assay check`: validate specs without an engine and without running user code."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import click
+
+from assay.cli.output import json_option, print_json
+from assay.cli.project import see_project
+from assay.errors import SpecError
+from assay.json_types import JsonObject
+from assay.settings import load_settings
+from assay.spec_explained import explain_spec
+from assay.spec_file import SUFFIX, read_spec, spec_paths
+
+
+@click.command()
+@click.argument("specs", nargs=-1, metavar="[SPEC]...")
+@json_option
+@click.option("--explain", is_flag=True, help="Print the effective spec, each default marked, with its meaning.")
+def check(specs: tuple[str, ...], as_json: bool, explain: bool) -> None:
+    """Validate specs: keys, types, roles, search space, gate, schedules. SPEC is a file or a pipeline's name.
+
+    Without SPEC, every spec in the pipelines folder. Exit 0 when all are sound, 2 otherwise.
+    """
+    see_project()
+    results = [_check_one(path, explain) for path in _paths(specs, load_settings().pipelines)]
+    if as_json:
+        print_json({"specs": results})
+    else:
+        for result in results:
+            _print_lines(result)
+    if not all(result["ok"] for result in results):
+        raise click.exceptions.Exit(SpecError.exit_code)
+
+
+def _paths(specs: Sequence[str], folder: Path) -> list[Path]:
+    """Files as given; names looked up in `folder`. Raises SpecError when there is nothing to check."""
+    paths = []
+    for spec in specs:
+        is_file = spec.endswith((SUFFIX, ".yml")) or "/" in spec
+        paths.extend([Path(spec)] if is_file else spec_paths(folder, only=[spec]))
+    if not specs:
+        paths = spec_paths(folder)
+        if not paths:
+            raise SpecError(f"{folder}: no specs; `assay init NAME --kind image|tabular|text` writes the first")
+    return paths
+
+
+def _check_one(path: Path, explain: bool) -> JsonObject:
+    spec, problems = read_spec(path)
+    result: dict[str, object] = {
+        "path": str(path),
+        "ok": not problems,
+        "errors": [problem.to_json() for problem in problems],
+        "lines": [problem.text(path) for problem in problems],
+    }
+    if explain and spec is not None:
+        result["explained"] = explain_spec(spec)
+    return result  # type: ignore[return-value]
+
+
+def _print_lines(result: JsonObject) -> None:
+    if result["ok"]:
+        click.echo(f"ok      {result['path']}")
+    for line in result["lines"]:  # type: ignore[union-attr]
+        click.echo(f"broken  {line}", err=True)
+    if "explained" in result:
+        click.echo(result["explained"])

@@ -8,6 +8,7 @@ import json
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import TYPE_CHECKING, Self, cast
 from urllib.parse import quote
 
@@ -35,6 +36,18 @@ class TaskState:
     seconds: float
     tries: int
     started_at: str
+
+
+@dataclass(frozen=True)
+class RunState:
+    """state: queued, running, success or failed. seconds: from the request to the end, so far 0.0."""
+
+    state: str
+    seconds: float
+
+    @property
+    def is_over(self) -> bool:
+        return self.state in ("success", "failed")
 
 
 @dataclass
@@ -90,9 +103,10 @@ class AirflowApi:
         body: JsonObject = {"dag_run_id": run_id, "logical_date": None, "conf": dict(conf)}
         self._call("POST", f"/dags/{_quoted(dag_id)}/dagRuns", body, accepted=(200, 409))
 
-    def run_state(self, dag_id: str, run_id: str) -> str:
-        """queued, running, success or failed."""
-        return str(self._call("GET", _run_path(dag_id, run_id))["state"])
+    def run_state(self, dag_id: str, run_id: str) -> RunState:
+        """How the run stands now."""
+        run = self._call("GET", _run_path(dag_id, run_id))
+        return RunState(str(run["state"]), _seconds_between(run.get("queued_at"), run.get("end_date")))
 
     def tasks(self, dag_id: str, run_id: str) -> list[TaskState]:
         """Every task of the run, in the order they started; those that did not start come last."""
@@ -202,6 +216,12 @@ class AirflowApi:
 
 def _run_path(dag_id: str, run_id: str) -> str:
     return f"/dags/{_quoted(dag_id)}/dagRuns/{_quoted(run_id)}"
+
+
+def _seconds_between(start: Json, end: Json) -> float:
+    if not (isinstance(start, str) and isinstance(end, str)):
+        return 0.0
+    return (datetime.fromisoformat(end) - datetime.fromisoformat(start)).total_seconds()
 
 
 def _quoted(text: str) -> str:

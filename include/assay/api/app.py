@@ -9,12 +9,23 @@ from collections.abc import AsyncIterator
 from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse
 
+from assay.api.body import BodyTooLarge
 from assay.api.health import router as health
+from assay.api.labels import router as labels
+from assay.api.lineage import router as lineage
+from assay.api.metrics import count_requests
+from assay.api.metrics import router as metrics
 from assay.api.ports import Ports
 from assay.errors import AssayError, EngineUnavailable, IntegrityError, PolicyViolation, SpecError
 from assay.settings import Settings, load_settings
 
-_STATUS = {SpecError: 400, IntegrityError: 409, PolicyViolation: 403, EngineUnavailable: 503}
+_STATUS: dict[type[AssayError], int] = {
+    BodyTooLarge: 413,
+    SpecError: 400,
+    IntegrityError: 409,
+    PolicyViolation: 403,
+    EngineUnavailable: 503,
+}
 
 
 def create_app(settings: Settings | None = None) -> FastAPI:
@@ -29,7 +40,9 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app = FastAPI(title="Assay", lifespan=lifespan, docs_url=None, redoc_url=None, openapi_url=None)
     app.state.ports = ports
     app.add_exception_handler(AssayError, _refuse)
-    app.include_router(health)
+    count_requests(app)
+    for router in (health, metrics, lineage, labels):
+        app.include_router(router)
     return app
 
 

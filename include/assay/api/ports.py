@@ -1,5 +1,6 @@
 """What the endpoints share: settings and the engines behind them, each opened when first needed."""
 
+import contextlib
 import threading
 
 from assay.lineage.store import LineageStore
@@ -20,6 +21,16 @@ class Ports:
             if self._lineage is None:
                 self._lineage = LineageStore.open(self.settings)
             return self._lineage
+
+    def synced_lineage(self) -> LineageStore:
+        """The lineage store after it read what the ledger has gained. Raises IntegrityError on tampering."""
+        from assay.ledger import Ledger
+        from assay.lineage.sync import sync_from_ledger
+
+        store = self.lineage()
+        with contextlib.closing(Ledger.open(self.settings)) as ledger:
+            sync_from_ledger(ledger, store)
+        return store
 
     def close(self) -> None:
         """Close what was opened."""

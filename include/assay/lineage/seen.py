@@ -1,11 +1,13 @@
 """What one run was seen to read and make: the only thing the lineage store is fed with."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from assay.records import Subject
+from assay.records import StepReport, Subject
 
 _TYPES = ("dataset", "model", "deployment", "source", "report")
+_LONGEST_URI = 800  # names are keys; the digest, not the name, says which bytes
 
 
 @dataclass(frozen=True)
@@ -47,7 +49,7 @@ def subject_version(subject: Subject) -> Version:
 
 def source_version(uri: str, sha256: str) -> Version:
     """The node of raw bytes as fetched from `uri`."""
-    return Version(id=sha256, type="source", name=uri, digest=sha256)
+    return Version(id=sha256, type="source", name=uri[:_LONGEST_URI], digest=sha256)
 
 
 def actor_version(name: str, digest: str = "") -> Version:
@@ -59,3 +61,10 @@ def type_of(name: str) -> str:
     """`model/digits` -> `model`; a name without one of Assay's prefixes is a dataset."""
     prefix = name.partition("/")[0]
     return prefix if prefix in _TYPES else "dataset"
+
+
+def report_sources(report: StepReport) -> tuple[Version, ...]:
+    """The raw bytes a collection fetched: its `facts.sources`, those that name a digest."""
+    told = report.facts.get("sources") or []
+    sources = [source for source in told if isinstance(source, Mapping)] if isinstance(told, list) else []
+    return tuple(source_version(str(s["uri"]), str(s["sha256"])) for s in sources if s.get("uri") and s.get("sha256"))

@@ -1,0 +1,48 @@
+"""Request bodies are bounded before and after they are unpacked: a small bomb cannot fill the memory."""
+
+import zlib
+
+from fastapi import Request
+
+from assay.errors import AssayError, SpecError
+
+MAX_BODY_BYTES = 4 << 20
+_GZIP_WINDOW = 31  # zlib: 15 bits of window, 16 for the gzip header
+
+
+class BodyTooLarge(AssayError):
+    """The body is larger than the API takes."""
+
+    exit_code = 2
+
+
+async def read_body(request: Request) -> bytes:
+    """The body, unpacked when it says gzip. Raises BodyTooLarge and, for other encodings or rubbish, SpecError."""
+    packed = bytearray()
+    async for chunk in request.stream():
+        packed += chunk
+        if len(packed) > MAX_BODY_BYTES:
+            raise _too_large()
+    encoding = request.headers.get("content-encoding", "identity").strip().lower()
+    if encoding in ("", "identity"):
+        return bytes(packed)
+    if encoding == "gzip":
+        return _gunzip(bytes(packed))
+    raise SpecError(f"content-encoding: expected gzip or identity, found {encoding!r}; send it plain")
+
+
+def _gunzip(packed: bytes) -> bytes:
+    unpacker = zlib.decompressobj(_GZIP_WINDOW)
+    try:
+        data = unpacker.decompress(packed, MAX_BODY_BYTES)
+    except zlib.error as error:
+        raise SpecError(f"body: expected gzip, found {error}; send what content-encoding says") from error
+    if unpacker.unconsumed_tail:
+        raise _too_large()
+    if not unpacker.eof:
+        raise SpecError("body: expected whole gzip data, found its end missing; send it again")
+    return data
+
+
+def _too_large() -> BodyTooLarge:
+    return BodyTooLarge(f"body: expected at most {MAX_BODY_BYTES} bytes, found more; send less at a time")

@@ -1,0 +1,106 @@
+"""What a person may write to name a version, and which nodes of the graph it means.
+
+Names mean what is signed before what is claimed, and the newest of what is left.
+"""
+
+import re
+from datetime import datetime
+
+from assay.errors import SpecError
+from assay.lineage.database import Connection
+from assay.lineage.served import serving_at
+
+UNDERSTOOD = (
+    "a digest (8 digits or more), dataset/NAME[@DIGEST], model/NAME[:VERSION|@ALIAS|@DIGEST], "
+    "deployment/NAME[@DIGEST], user/NAME or drift/DIGEST"
+)
+_DIGEST = re.compile(r"[0-9a-f]{8,64}")
+_NAMED = re.compile(
+    r"(?P<name>(?P<type>dataset|model|deployment|user|drift|schedule)/[^@:\s]+)(?P<mark>[@:])?(?P<which>\S+)?"
+)
+
+
+def resolve(connection: Connection, reference: str, until: datetime | None) -> tuple[str, ...]:
+    """The node ids that `reference` means at `until` (None: now). Raises SpecError when there is not just one."""
+    if _DIGEST.fullmatch(reference):
+        return (_by_digest(connection, reference, None),)
+    match = _NAMED.fullmatch(reference)
+    if match is None or bool(match["mark"]) != bool(match["which"]):
+        raise SpecError(f"{reference!r}: expected {UNDERSTOOD}; mend the reference")
+    name, which = match["name"], match["which"]
+    if match["type"] in ("user", "drift", "schedule"):
+        return (_actor(connection, reference),)
+    if match["mark"] == "@" and _DIGEST.fullmatch(which):
+        return (_by_digest(connection, which, name),)
+    if match["type"] == "model" and which:
+        return (_registered(connection, name, match["mark"], which, until),)
+    if which:
+        raise SpecError(f"{reference!r}: expected {name}@DIGEST, found {which!r}; give a digest of 8 digits or more")
+    if match["type"] == "deployment":
+        return (_served(connection, name, until),)
+    return (_newest(connection, name, until),)
+
+
+def _by_digest(connection: Connection, prefix: str, name: str | None) -> str:
+    rows = connection.execute(
+        "SELECT DISTINCT id, digest FROM assay_lineage.versions"
+        " WHERE digest LIKE %s AND (%s::text IS NULL OR name = %s) LIMIT 5",
+        (prefix + "%", name, name),
+    ).fetchall()
+    called = f"{name}@{prefix}" if name else prefix
+    if not rows:
+        raise SpecError(
+            f"{called}: expected a known version, found none; `assay lineage up dataset/NAME` lists digests"
+        )
+    # One digest may also be an event's: bytes and the event they signed never share one, but be exact.
+    if len({digest for _, digest in rows}) > 1:
+        found = ", ".join(sorted(digest[:16] for _, digest in rows))
+        raise SpecError(f"{called}: expected one version, found {found}…; give more digits")
+    return str(rows[0][0])
+
+
+def _actor(connection: Connection, name: str) -> str:
+    row = connection.execute(
+        "SELECT id FROM assay_lineage.versions WHERE id = %s AND type = 'actor'", (name,)
+    ).fetchone()
+    if row is None:
+        raise SpecError(f"{name}: expected someone who set a run off, found none; check the name")
+    return str(row[0])
+
+
+def _registered(connection: Connection, name: str, mark: str, which: str, until: datetime | None) -> str:
+    column = "version" if mark == ":" else "alias"
+    row = connection.execute(
+        f"SELECT model FROM assay_lineage.registrations WHERE name = %s AND {column} = %s"  # noqa: S608  # one of two words
+        " AND at <= coalesce(%s::timestamptz, 'infinity') ORDER BY seq DESC LIMIT 1",
+        (name, which, until),
+    ).fetchone()
+    if row is None:
+        raise SpecError(f"{name}{mark}{which}: expected a registered {column}, found none; {_known(connection, name)}")
+    return str(row[0])
+
+
+def _served(connection: Connection, name: str, until: datetime | None) -> str:
+    serving = serving_at(connection, name.removeprefix("deployment/"), until)
+    if serving is None:
+        raise SpecError(f"{name}: expected something in service, found nothing; deploy it or give another --at")
+    return serving
+
+
+def _newest(connection: Connection, name: str, until: datetime | None) -> str:
+    row = connection.execute(
+        "SELECT id FROM assay_lineage.run_versions WHERE name = %s AND at <= coalesce(%s::timestamptz, 'infinity')"
+        " ORDER BY signed DESC, (role = 'output') DESC, at DESC LIMIT 1",
+        (name, until),
+    ).fetchone()
+    if row is None:
+        raise SpecError(f"{name}: expected a known name, found none; {_known(connection, name)}")
+    return str(row[0])
+
+
+def _known(connection: Connection, name: str) -> str:
+    prefix = name.partition("/")[0] + "/"
+    rows = connection.execute(
+        "SELECT DISTINCT name FROM assay_lineage.versions WHERE starts_with(name, %s) ORDER BY name LIMIT 8", (prefix,)
+    ).fetchall()
+    return "known: " + (", ".join(row[0] for row in rows) or "none yet")

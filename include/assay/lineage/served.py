@@ -1,0 +1,64 @@
+"""What served when: each switch holds until the next one, and says who had approved its model by then."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from assay.json_types import JsonObject
+from assay.lineage.database import Connection
+from assay.lineage.store import LineageStore
+
+_SERVED = """
+    SELECT s.name, s.version, s.model, s.deployment, s.step, s.run_id, s.at, s.until,
+           coalesce((SELECT array_agg(DISTINCT a.by ORDER BY a.by) FROM assay_lineage.approvals a
+                     WHERE a.model = s.model AND a.at <= s.at), '{}')
+    FROM (SELECT *, lead(at) OVER (PARTITION BY name ORDER BY at, seq) AS until FROM assay_lineage.servings
+          WHERE %(name)s::text IS NULL OR name = %(name)s) s
+    WHERE s.at <= coalesce(%(at)s::timestamptz, now()) AND s.step <> 'cut_out'
+      AND (s.until IS NULL OR s.until > coalesce(%(at)s::timestamptz, now()))
+    ORDER BY s.name
+"""
+
+
+@dataclass(frozen=True)
+class Served:
+    """`version` of `name` from `since` to `until` (None: still); approved_by: people, and `gate` for the policy."""
+
+    name: str
+    version: str
+    model: str
+    deployment: str
+    step: str
+    run: str
+    since: datetime
+    until: datetime | None
+    approved_by: tuple[str, ...]
+
+    def to_json(self) -> JsonObject:
+        return {
+            "name": self.name,
+            "version": self.version,
+            "model": self.model,
+            "deployment": self.deployment,
+            "step": self.step,
+            "run": self.run,
+            "since": self.since.isoformat(),
+            "until": self.until.isoformat() if self.until else None,
+            "approved_by": list(self.approved_by),
+        }
+
+
+def served(store: LineageStore, at: datetime | None = None, name: str | None = None) -> tuple[Served, ...]:
+    """What served at `at` (default: now), of one name or of all."""
+    with store.database.transaction() as connection:
+        return _served(connection, at, name)
+
+
+def serving_at(connection: Connection, name: str, at: datetime | None) -> str | None:
+    """The digest of the deployment in service under `name`; None when there is none."""
+    rows = _served(connection, at, name)
+    return rows[0].deployment if rows else None
+
+
+def _served(connection: Connection, at: datetime | None, name: str | None) -> tuple[Served, ...]:
+    rows = connection.execute(_SERVED, {"at": at, "name": name})
+    return tuple(Served(*row[:-1], approved_by=tuple(row[-1])) for row in rows)

@@ -106,6 +106,13 @@ class GradientModel(TrainableModel):
     def to_model_space(self, inputs: "np.ndarray") -> "np.ndarray":
         """Raw inputs -> float32 in [0, 1], the space in which an attack's epsilon is measured."""
 
+    def from_model_space(self, inputs: "np.ndarray") -> "np.ndarray":
+        """Model space -> raw inputs, so that adversarial rows can be sent to the exported file too.
+
+        Default: raw inputs are in model space already. A wrong inverse is noticed and reported as not checked.
+        """
+        return inputs
+
 
 class DatasetLoader(ABC):
     """Turns record batches of a dataset version into rows a model takes. Keeps row ids."""

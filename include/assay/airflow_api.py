@@ -56,11 +56,11 @@ class AirflowApi:
 
     url: str
     username: str
-    password: str
+    password: str = field(repr=False)
     patience_seconds: float = 120.0
     sleep: Callable[[float], None] = time.sleep
     clock: Callable[[], float] = time.monotonic
-    _token: str = field(default="", repr=False)
+    _token: str = field(default="", init=False, repr=False)
 
     @classmethod
     def open(cls, settings: Settings) -> Self:
@@ -194,7 +194,8 @@ class AirflowApi:
                 headers={"Authorization": f"Bearer {self._token}"},
                 timeout=_REQUEST_SECONDS,
             )
-            if response.status_code != 401 or attempt:
+            # Airflow answers 401 to an expired token, 403 to one signed before its secret changed.
+            if response.status_code not in (401, 403) or attempt:
                 break
             self._token = ""
         return response

@@ -91,7 +91,7 @@ def _require_pool(api: AirflowApi, spec: PipelineSpec) -> None:
     if not api.has_pool(spec.train.pool):
         raise SpecError(
             f"{spec.name}: train.pool: expected a pool of Airflow, found {spec.train.pool!r}; "
-            f"tasks in it would wait for ever: create it (`airflow pools set {spec.train.pool} 1 training`) or mend the spec"
+            f"tasks in it would wait for ever: create it (`airflow pools set {spec.train.pool} 1 training`) or mend it"
         )
 
 

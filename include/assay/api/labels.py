@@ -39,5 +39,6 @@ def append(pipeline: str, labels: Labels, request: Request) -> JSONResponse:
 
     if not _PIPELINE.fullmatch(pipeline):
         raise SpecError(f"pipeline {pipeline!r}: expected a pipeline's name; mend the address")
-    append_labels(request.app.state.ports.settings, pipeline, [label.model_dump() for label in labels.labels])
-    return JSONResponse({"appended": len(labels.labels)}, status_code=201)
+    given = [label.model_dump() for label in labels.labels]
+    appended = append_labels(request.app.state.ports.settings, pipeline, given)
+    return JSONResponse({"appended": appended}, status_code=201)

@@ -10,8 +10,9 @@ from assay.api.body import read_body
 from assay.api.token import require_token
 from assay.lineage.moment import parse_moment
 from assay.lineage.openlineage import canonical_event, event_time, parse_event, read_event
+from assay.lineage.question import ask
 from assay.lineage.served import served
-from assay.lineage.walk import Direction, walk
+from assay.lineage.walk import Direction
 
 router = APIRouter(prefix="/api/v1", dependencies=[Depends(require_token)])
 
@@ -27,8 +28,9 @@ async def receive(request: Request) -> JSONResponse:
 @router.get("/lineage/{direction}")
 def walk_lineage(direction: Direction, request: Request, ref: str, at: str | None = None) -> JSONResponse:
     """What `ref` came from (`up`) or what became of it (`down`)."""
-    store = request.app.state.ports.synced_lineage()
-    return JSONResponse(walk(store, direction, ref, parse_moment(at)).to_json())
+    ports = request.app.state.ports
+    walked = ask(ports.synced_lineage(), ports.settings, direction, ref, parse_moment(at))
+    return JSONResponse(walked.to_json())
 
 
 @router.get("/served")

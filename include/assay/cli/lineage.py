@@ -7,7 +7,7 @@ import click
 
 from assay.cli.output import json_option, print_json
 from assay.lineage.store import LineageStore
-from assay.settings import load_settings
+from assay.settings import Settings, load_settings
 
 _REF_HELP = """
 
@@ -26,11 +26,13 @@ def _walk_command(direction: str, summary: str) -> Callable[[str, str | None, bo
     def command(ref: str, at: str | None, as_json: bool) -> None:
         from assay.cli.lineage_tree import tree_lines
         from assay.lineage.moment import parse_moment
-        from assay.lineage.walk import Direction, walk
+        from assay.lineage.question import ask
+        from assay.lineage.walk import Direction
 
         until = parse_moment(at)
-        with _synced_store() as store:
-            walked = walk(store, Direction(direction), ref, until)
+        settings = load_settings()
+        with _synced_store(settings) as store:
+            walked = ask(store, settings, Direction(direction), ref, until)
         if as_json:
             print_json(walked.to_json())
             return
@@ -56,7 +58,7 @@ def served(at: str | None, name: str | None, as_json: bool) -> None:
     from assay.lineage.served import served as served_then
 
     moment = parse_moment(at)
-    with _synced_store() as store:
+    with _synced_store(load_settings()) as store:
         rows = served_then(store, moment, name)
     if as_json:
         print_json({"deployments": [row.to_json() for row in rows]})
@@ -70,12 +72,11 @@ def served(at: str | None, name: str | None, as_json: bool) -> None:
 
 
 @contextlib.contextmanager
-def _synced_store() -> Iterator[LineageStore]:
+def _synced_store(settings: Settings) -> Iterator[LineageStore]:
     """The lineage store, holding all that the ledger holds."""
     from assay.ledger import Ledger
     from assay.lineage.sync import sync_from_ledger
 
-    settings = load_settings()
     with contextlib.closing(LineageStore.open(settings)) as store, contextlib.closing(Ledger.open(settings)) as ledger:
         sync_from_ledger(ledger, store)
         yield store

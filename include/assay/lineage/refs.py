@@ -12,7 +12,7 @@ from assay.lineage.served import serving_at
 
 UNDERSTOOD = (
     "a digest (8 digits or more), dataset/NAME[@DIGEST], model/NAME[:VERSION|@ALIAS|@DIGEST], "
-    "deployment/NAME[@DIGEST], user/NAME or drift/DIGEST"
+    "deployment/NAME[@DIGEST], row/DATASET/ROW_ID, user/NAME or drift/DIGEST"
 )
 _DIGEST = re.compile(r"[0-9a-f]{8,64}")
 _NAMED = re.compile(
@@ -52,7 +52,6 @@ def _by_digest(connection: Connection, prefix: str, name: str | None) -> str:
         raise SpecError(
             f"{called}: expected a known version, found none; `assay lineage up dataset/NAME` lists digests"
         )
-    # One digest may also be an event's: bytes and the event they signed never share one, but be exact.
     if len({digest for _, digest in rows}) > 1:
         found = ", ".join(sorted(digest[:16] for _, digest in rows))
         raise SpecError(f"{called}: expected one version, found {found}…; give more digits")

@@ -116,23 +116,25 @@ def walk(store: LineageStore, direction: Direction, reference: str, until: datet
     started = time.perf_counter()
     with store.database.transaction() as connection:
         seeds = resolve(connection, reference, until)
-        edges = _edges(connection, direction, seeds, until)
-        nodes = _nodes(connection, {*seeds, *(e.origin for e in edges), *(e.result for e in edges)})
+        edges = edges_between(connection, direction, seeds, until)
+        nodes = nodes_of(connection, {*seeds, *(e.origin for e in edges), *(e.result for e in edges)})
     return Walk(seeds, nodes, edges, time.perf_counter() - started)
 
 
-def _edges(
+def edges_between(
     connection: Connection,
     direction: Direction,
     seeds: Sequence[str],
     until: datetime | None,
     without: Sequence[str] = (),
 ) -> tuple[Edge, ...]:
+    """The edges a walk from `seeds` goes along, oldest first, never through the nodes `without`."""
     query = (_UP if direction is Direction.UP else _DOWN) + _EDGES
     values: dict[str, Any] = {"seeds": list(seeds), "until": until, "without": list(without)}
     return tuple(Edge(*row) for row in connection.execute(query, values))
 
 
-def _nodes(connection: Connection, ids: set[str]) -> tuple[Node, ...]:
+def nodes_of(connection: Connection, ids: set[str]) -> tuple[Node, ...]:
+    """The nodes of `ids`, oldest first."""
     nodes = (Node(*row) for row in connection.execute(_NODES, (list(ids),)))
     return tuple(sorted(nodes, key=lambda node: (node.at, node.id)))

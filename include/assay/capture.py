@@ -1,0 +1,150 @@
+"""Served requests and the labels that people give them later, as Parquet files under `capture_url`.
+
+The served model writes NAME/requests, `append_labels` writes NAME/labels, `read_window` joins both by
+(request_id, row). Every file appears whole; a later label for the same row replaces an earlier one.
+"""
+
+import time
+import uuid
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import unquote, urlsplit
+
+from assay.errors import SpecError
+from assay.json_types import Json
+from assay.settings import Settings
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+
+def requests_folder(settings: Settings, name: str) -> Path:
+    """Where the served model `name` writes what it answered."""
+    return _root(settings) / name / "requests"
+
+
+def append_labels(settings: Settings, pipeline: str, labels: Sequence[Mapping[str, Json]]) -> int:
+    """Keep labels of answered rows: `{"request_id": …, "label": int, "row": int = 0}`; returns how many.
+
+    Raises SpecError, with nothing written, when one of them is not of that form.
+    """
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    rows = [_label(index, label) for index, label in enumerate(labels)]
+    if not rows:
+        return 0
+    now = time.time_ns()
+    table = pa.table(
+        {
+            "request_id": pa.array([request_id for request_id, _, _ in rows], pa.string()),
+            "row": pa.array([row for _, row, _ in rows], pa.int64()),
+            "label": pa.array([label for _, _, label in rows], pa.int64()),
+            "at": pa.array([now // 1000] * len(rows), pa.int64()).cast(pa.timestamp("us", tz="UTC")),
+        }
+    )
+    folder = _root(settings) / pipeline / "labels"
+    folder.mkdir(parents=True, exist_ok=True)
+    file = folder / f"{now:020d}-{uuid.uuid4().hex[:8]}.parquet"
+    partial = file.with_name(f".{file.name}.partial")
+    pq.write_table(table, partial)
+    partial.replace(file)
+    return len(rows)
+
+
+def read_window(settings: Settings, name: str, rows: int, labelled: bool = False) -> "pa.Table":
+    """The newest `rows` answered rows, oldest first; with `labelled`, the newest that have a label.
+
+    Columns: request_id, row, at, version, input (list<float> or string), label (the model's),
+    probabilities, true_label (null where none arrived yet).
+    """
+    labels = _newest_labels(_root(settings) / name / "labels")
+    parts, found = [], 0
+    for table in _newest_first(requests_folder(settings, name)):
+        part = _with_labels(table, labels, labelled)
+        parts.append(part)
+        found += part.num_rows
+        if found >= rows:
+            break
+    return _newest(parts, rows)
+
+
+def dropped_requests(settings: Settings, name: str) -> int:
+    """Requests that were answered but not captured because the queue was full."""
+    import pyarrow.parquet as pq
+
+    counts = (pq.read_schema(path).metadata or {} for path in requests_folder(settings, name).glob("*.parquet"))
+    return sum(int(count.get(b"assay.dropped_requests", b"0")) for count in counts)
+
+
+def _root(settings: Settings) -> Path:
+    parts = urlsplit(settings.capture_url)
+    if parts.scheme != "file" or not parts.path:
+        raise SpecError(
+            f"ASSAY_CAPTURE_URL: expected file:///FOLDER, found {settings.capture_url!r}; "
+            "start the embedded stack with `assay up` or set the variable"
+        )
+    return Path(unquote(parts.path))
+
+
+def _label(index: int, label: Mapping[str, Json]) -> tuple[str, int, int]:
+    request_id, row, value = label.get("request_id"), label.get("row", 0), label.get("label")
+    is_whole = all(isinstance(number, int) and not isinstance(number, bool) for number in (row, value))
+    if not isinstance(request_id, str) or not request_id or not is_whole:
+        raise SpecError(
+            f'labels[{index}]: expected {{"request_id": text, "label": whole number, "row": whole number}}, '
+            f"found {dict(label)}; nothing was written"
+        )
+    return request_id, int(str(row)), int(str(value))
+
+
+def _newest_first(folder: Path) -> Iterator["pa.Table"]:
+    import pyarrow.parquet as pq
+
+    for path in sorted(folder.glob("[0-9]*.parquet"), reverse=True):
+        yield pq.read_table(path)
+
+
+def _newest_labels(folder: Path) -> "dict[tuple[str, int], int]":
+    newest: dict[tuple[str, int], int] = {}
+    for table in _newest_first(folder):
+        columns = (table[name].to_pylist() for name in ("request_id", "row", "label"))
+        for request_id, row, label in zip(*columns, strict=True):
+            newest.setdefault((request_id, row), label)
+    return newest
+
+
+def _with_labels(table: "pa.Table", labels: "dict[tuple[str, int], int]", labelled: bool) -> "pa.Table":
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    keys = zip(table["request_id"].to_pylist(), table["row"].to_pylist(), strict=True)
+    joined = table.append_column("true_label", pa.array([labels.get(key) for key in keys], pa.int64()))
+    return joined.filter(pc.is_valid(joined["true_label"])) if labelled else joined
+
+
+def _newest(parts: "list[pa.Table]", rows: int) -> "pa.Table":
+    import pyarrow as pa
+
+    if not parts:
+        return _empty()
+    table = pa.concat_tables([part.replace_schema_metadata(None) for part in parts])
+    table = table.sort_by([("at", "ascending"), ("request_id", "ascending"), ("row", "ascending")])
+    return table.slice(max(0, table.num_rows - rows))
+
+
+def _empty() -> "pa.Table":
+    import pyarrow as pa
+
+    types = {
+        "request_id": pa.string(),
+        "row": pa.int64(),
+        "at": pa.timestamp("us", tz="UTC"),
+        "version": pa.int64(),
+        "input": pa.list_(pa.float32()),
+        "label": pa.int64(),
+        "probabilities": pa.list_(pa.float32()),
+        "true_label": pa.int64(),
+    }
+    return pa.schema(list(types.items())).empty_table()

@@ -29,12 +29,13 @@ def tree_lines(walk: Walk, direction: Direction) -> Iterator[str]:
 
 
 def _branches(walk: Walk, direction: Direction) -> dict[str, list[tuple[str, str]]]:
-    """For each version its neighbours with the step between, oldest first, without repeats."""
-    branches: dict[str, dict[tuple[str, str], None]] = defaultdict(dict)
+    """For each version its neighbours, oldest first, each once with all steps between."""
+    steps: dict[str, dict[str, dict[str, None]]] = defaultdict(lambda: defaultdict(dict))
     for edge in walk.edges:
         here, there = (edge.result, edge.origin) if direction is Direction.UP else (edge.origin, edge.result)
-        branches[here][there, _step(edge)] = None
-    return defaultdict(list, {node: list(found) for node, found in branches.items()})
+        steps[here][there][_step(edge)] = None
+    branches = {here: [(there, ", ".join(via)) for there, via in found.items()] for here, found in steps.items()}
+    return defaultdict(list, branches)
 
 
 def _step(edge: Edge) -> str:
@@ -42,7 +43,8 @@ def _step(edge: Edge) -> str:
 
 
 def _line(node: Node, step: str, *, again: bool) -> str:
-    name = click.style(node.name, fg=_COLOURS.get(node.type, "white"), bold=True)
+    label = node.name.replace(node.digest, node.digest[:12]) if node.digest else node.name
+    name = click.style(label, fg=_COLOURS.get(node.type, "white"), bold=True)
     digest = f" {node.digest[:12]}" if node.digest and node.type != "actor" else ""
     via = click.style(f"{step}: ", dim=True) if step else ""
     return f"{via}{name}{click.style(digest, dim=True)}{' (above)' if again else ''}"

@@ -7,6 +7,7 @@ from assay.lineage.database import Connection, Database
 from assay.lineage.seen import RunSeen
 from assay.settings import Settings
 
+_WRITER_LOCK = 0x67726170
 _ADD_VERSION = """
     INSERT INTO assay_lineage.versions AS t (id, name, type, digest, at, signed) VALUES (%s, %s, %s, %s, %s, %s)
     ON CONFLICT (id, name, signed) DO UPDATE SET at = least(t.at, excluded.at)
@@ -82,8 +83,9 @@ class LineageStore:
 
 def add_run(connection: Connection, seen: RunSeen) -> None:
     """Add what one witness tells of a run, inside the caller's transaction."""
-    # Two witnesses of one run must not miss each other's rows when its inputs and outputs are joined.
-    connection.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", (seen.run_id,))
+    # One writer at a time: two witnesses of a run must not miss each other's rows when its inputs and outputs
+    # are joined, and two runs over the same versions must not lock them in opposite orders.
+    connection.execute("SELECT pg_advisory_xact_lock(%s)", (_WRITER_LOCK,))
     run = {"run_id": seen.run_id, "job": seen.job, "parent": seen.parent_run_id, "state": seen.state}
     connection.execute(_ADD_RUN, {**run, "at": seen.at, "signed": seen.signed})
     for role, versions in (("input", seen.inputs), ("output", seen.outputs)):

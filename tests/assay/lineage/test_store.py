@@ -2,6 +2,7 @@
 
 import contextlib
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
@@ -139,6 +140,17 @@ def test_any_order_and_any_repeats_of_what_is_told_give_one_graph(lineage: Linea
     expected = graph(lineage)
     _empty(lineage)
     tell(lineage, *order)
+    assert graph(lineage) == expected
+
+
+def test_many_witnesses_at_once_tell_the_same_graph_as_one_by_one(lineage: LineageStore) -> None:
+    halves = [half for run in LOOP for half in (replace(run, inputs=()), replace(run, outputs=()))]
+    crossed = [replace(run, inputs=run.outputs, outputs=run.inputs, run_id=f"other-{run.run_id}") for run in LOOP]
+    tell(lineage, *halves, *crossed)
+    expected = graph(lineage)
+    _empty(lineage)
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(lambda run: tell(lineage, run), [*halves, *crossed] * 3))
     assert graph(lineage) == expected
 
 

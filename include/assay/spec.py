@@ -7,7 +7,6 @@ from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, StringConstraints, model_validator
 
-
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,62}$")]
 Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
 ClassPath = Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][\w.]*:[A-Za-z_]\w*$")]
@@ -120,9 +119,11 @@ class ScreenSpec(_Part):
 
 
 class DataSpec(_Part):
+    """Which data, how it is read, which part is held out, and what it must satisfy."""
+
     collector: CollectorSpec
     loader: Literal["image", "tabular", "text"] | ClassPath | None = Field(
-        default=None, description="default: by the collector's kind"
+        default=None, description="none: by the collector's kind"
     )
     holdout: HoldoutSpec = HoldoutSpec()
     expectations: list[Expectation] = []
@@ -187,8 +188,12 @@ class TrainSpec(_Part):
     model: ClassPath
     executor: Literal["train", "grid", "random", "asha"] | ClassPath = "train"
     models: dict[Name, ClassPath] = {}
-    parameters: dict[str, JsonValue] = Field(default_factory=dict, description="fixed keyword parameters of train_function")
-    search: dict[str, SearchRange | list[JsonValue]] = Field(default_factory=dict, description="values or ranges to search")
+    parameters: dict[str, JsonValue] = Field(
+        default_factory=dict, description="fixed keyword parameters of train_function"
+    )
+    search: dict[str, SearchRange | list[JsonValue]] = Field(
+        default_factory=dict, description="values or ranges to search"
+    )
     metric: str = "accuracy"
     mode: Literal["max", "min"] = "max"
     budget: BudgetSpec = BudgetSpec()
@@ -212,6 +217,8 @@ class ThreatModel(_Part):
 
 
 class AssaySpec(_Part):
+    """What the finished model is examined for, besides its clean metrics."""
+
     threat_models: list[ThreatModel] = []
     scan: bool = True
 
@@ -270,6 +277,8 @@ class ApprovalSpec(_Part):
 
 
 class DeploySpec(_Part):
+    """How the approved file is served, and how closely the served one must answer like it."""
+
     gpu: bool = False
     probe_rows: Positive = 64
     max_output_difference: Annotated[float, Field(ge=0)] = 1e-5
@@ -292,6 +301,8 @@ class RetrainSpec(_Part):
 
 
 class MonitorSpec(_Part):
+    """When served traffic is judged, by what, and what counts as drift."""
+
     schedule: str | None = Field(default="*/15 * * * *", description="cron of the watch DAG; null: only by hand")
     window: WindowSpec = WindowSpec()
     detectors: list[Literal["features", "predictions", "performance"]] = ["features", "predictions", "performance"]

@@ -8,10 +8,10 @@ import click
 from assay.cli.output import json_option, print_json
 from assay.cli.project import see_project
 from assay.errors import SpecError
-from assay.json_types import JsonObject
+from assay.json_types import Json
 from assay.settings import load_settings
 from assay.spec_explained import explain_spec
-from assay.spec_file import SUFFIX, read_spec, spec_paths
+from assay.spec_file import SUFFIX, SpecProblem, read_spec, spec_paths
 
 
 @click.command()
@@ -24,12 +24,9 @@ def check(specs: tuple[str, ...], as_json: bool, explain: bool) -> None:
     Without SPEC, every spec in the pipelines folder. Exit 0 when all are sound, 2 otherwise.
     """
     see_project()
-    results = [_check_one(path, explain) for path in _paths(specs, load_settings().pipelines)]
+    results = [_check_one(path, explain=explain, as_json=as_json) for path in _paths(specs, load_settings().pipelines)]
     if as_json:
         print_json({"specs": results})
-    else:
-        for result in results:
-            _print_lines(result)
     if not all(result["ok"] for result in results):
         raise click.exceptions.Exit(SpecError.exit_code)
 
@@ -47,23 +44,24 @@ def _paths(specs: Sequence[str], folder: Path) -> list[Path]:
     return paths
 
 
-def _check_one(path: Path, explain: bool) -> JsonObject:
+def _check_one(path: Path, *, explain: bool, as_json: bool) -> dict[str, Json]:
     spec, problems = read_spec(path)
-    result: dict[str, object] = {
+    result: dict[str, Json] = {
         "path": str(path),
         "ok": not problems,
         "errors": [problem.to_json() for problem in problems],
-        "lines": [problem.text(path) for problem in problems],
     }
     if explain and spec is not None:
         result["explained"] = explain_spec(spec)
-    return result  # type: ignore[return-value]
+    if not as_json:
+        _print_lines(path, problems, str(result.get("explained", "")))
+    return result
 
 
-def _print_lines(result: JsonObject) -> None:
-    if result["ok"]:
-        click.echo(f"ok      {result['path']}")
-    for line in result["lines"]:  # type: ignore[union-attr]
-        click.echo(f"broken  {line}", err=True)
-    if "explained" in result:
-        click.echo(result["explained"])
+def _print_lines(path: Path, problems: Sequence[SpecProblem], explained: str) -> None:
+    if not problems:
+        click.echo(f"ok      {path}")
+    for problem in problems:
+        click.echo(f"broken  {problem.text(path)}", err=True)
+    if explained:
+        click.echo(explained)

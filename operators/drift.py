@@ -1,6 +1,7 @@
 """From a signed watch statement to the event that starts training; without the statement there is no event."""
 
 import contextlib
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import BaseOperator
@@ -22,6 +23,9 @@ class SignalDriftOperator(BaseOperator):
     ui_color = "#fdf0d5"
 
     def __init__(self, *, pipeline: str, watch_task_id: str, **kwargs: Any) -> None:
+        kwargs.setdefault("retries", 3)
+        kwargs.setdefault("retry_delay", timedelta(seconds=5))
+        kwargs.setdefault("execution_timeout", timedelta(minutes=5))
         super().__init__(outlets=[drift_asset(pipeline)], **kwargs)
         self.pipeline = pipeline
         self.watch_task_id = watch_task_id

@@ -6,6 +6,7 @@ starts. On a shared cluster the processes belong to others; there the run's driv
 
 import time
 from collections.abc import Callable
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import psutil
@@ -26,6 +27,12 @@ class ReleaseRayOperator(BaseOperator):
     """
 
     ui_color = "#eeeeee"
+
+    def __init__(self, **kwargs: Any) -> None:
+        kwargs.setdefault("retries", 2)
+        kwargs.setdefault("retry_delay", timedelta(seconds=5))
+        kwargs.setdefault("execution_timeout", timedelta(minutes=5))
+        super().__init__(**kwargs)
 
     def execute(self, context: "Context") -> dict[str, int]:
         """End and count."""

@@ -106,7 +106,8 @@ class AirflowApi:
     def run_state(self, dag_id: str, run_id: str) -> RunState:
         """How the run stands now."""
         run = self._call("GET", _run_path(dag_id, run_id))
-        return RunState(str(run["state"]), _seconds_between(run.get("queued_at"), run.get("end_date")))
+        asked_at = run.get("queued_at") or run.get("start_date")
+        return RunState(str(run["state"]), _seconds_between(asked_at, run.get("end_date")))
 
     def tasks(self, dag_id: str, run_id: str) -> list[TaskState]:
         """Every task of the run, in the order they started; those that did not start come last."""

@@ -155,7 +155,7 @@ def test_only_the_drift_signal_publishes_the_drift_asset(parsed: dict[str, Any])
     assert not any("drift" in uri for uris in parsed["dags"]["plain.train"]["outlets"].values() for uri in uris)
 
 
-def test_every_station_has_a_timeout(parsed: dict[str, Any]) -> None:
-    waiting_for_people = {"ask_approvers", "signal_drift", "release_ray"}
+def test_every_task_has_a_timeout(parsed: dict[str, Any]) -> None:
     for dag in parsed["dags"].values():
-        assert all(dag["timeouts"][task] for task in dag["edges"] if task not in waiting_for_people)
+        # The question to people has a limit of its own, on the answer.
+        assert all(dag["timeouts"][task] for task in dag["edges"] if task != "ask_approvers")

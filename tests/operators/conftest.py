@@ -1,7 +1,12 @@
 """Airflow on a throw-away SQLite; its settings must stand before the first `import airflow`."""
 
+import json
 import os
+import socket
 import tempfile
+import threading
+import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -15,6 +20,7 @@ os.environ.update(
     AIRFLOW__CORE__UNIT_TEST_MODE="False",
     AIRFLOW__DATABASE__SQL_ALCHEMY_CONN=f"sqlite:///{_HOME}/airflow.db",
     AIRFLOW__OPENLINEAGE__DISABLED="True",
+    ASSAY_TEST_AIRFLOW_PASSWORD="only-here",
     AIRFLOW__API_AUTH__JWT_SECRET="0" * 64,
 )
 
@@ -27,3 +33,24 @@ def airflow_home() -> Path:
     (_HOME / "dags").mkdir(exist_ok=True)
     initdb()
     return _HOME
+
+
+@pytest.fixture(scope="session")
+def airflow_url(airflow_home: Path) -> Iterator[str]:
+    """Airflow's real API server on that database; there is no scheduler, so triggered runs stay queued."""
+    import uvicorn
+    from airflow.api_fastapi.app import create_app
+
+    passwords = {"admin": os.environ["ASSAY_TEST_AIRFLOW_PASSWORD"]}
+    (airflow_home / "simple_auth_manager_passwords.json.generated").write_text(json.dumps(passwords))
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        port = listener.getsockname()[1]
+    server = uvicorn.Server(uvicorn.Config(create_app(), host="127.0.0.1", port=port, log_level="critical"))
+    thread = threading.Thread(target=server.run, daemon=True)
+    thread.start()
+    while not server.started:
+        time.sleep(0.05)
+    yield f"http://127.0.0.1:{port}"
+    server.should_exit = True
+    thread.join(timeout=10)

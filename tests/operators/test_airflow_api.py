@@ -1,10 +1,6 @@
 """The client against Airflow's real API server on a throw-away database; only the scheduler is missing."""
 
-import json
-import socket
-import threading
-import time
-from collections.abc import Iterator
+import os
 from pathlib import Path
 
 import pytest
@@ -13,7 +9,7 @@ import requests
 from assay.airflow_api import AirflowApi, NotFound
 from assay.errors import EngineUnavailable, SpecError
 
-PASSWORD = "only-here"
+PASSWORD = os.environ["ASSAY_TEST_AIRFLOW_PASSWORD"]
 DAG_FILE = '''
 """An Airflow DAG with a task that answers and one that breaks."""
 from airflow.sdk import DAG, Asset, task
@@ -33,26 +29,14 @@ with DAG(dag_id="toy.train", schedule=[Asset(name="toy_drift", uri="x-assay://dr
 
 
 @pytest.fixture(scope="module")
-def url(airflow_home: Path) -> Iterator[str]:
+def url(airflow_home: Path, airflow_url: str) -> str:
     """A served API whose database holds one failed run of toy.train."""
-    import uvicorn
-    from airflow.api_fastapi.app import create_app
     from airflow.dag_processing.dagbag import DagBag
 
-    (airflow_home / "dags" / "toy_api.py").write_text(DAG_FILE)
-    (airflow_home / "simple_auth_manager_passwords.json.generated").write_text(json.dumps({"admin": PASSWORD}))
-    DagBag(str(airflow_home / "dags" / "toy_api.py")).dags["toy.train"].test()
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        port = listener.getsockname()[1]
-    server = uvicorn.Server(uvicorn.Config(create_app(), host="127.0.0.1", port=port, log_level="critical"))
-    thread = threading.Thread(target=server.run, daemon=True)
-    thread.start()
-    while not server.started:
-        time.sleep(0.05)
-    yield f"http://127.0.0.1:{port}"
-    server.should_exit = True
-    thread.join(timeout=10)
+    file = airflow_home / "dags" / "toy_api.py"
+    file.write_text(DAG_FILE)
+    DagBag(str(file)).dags["toy.train"].test()
+    return airflow_url
 
 
 @pytest.fixture

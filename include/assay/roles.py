@@ -71,6 +71,8 @@ def _training_findings(spec: PipelineSpec) -> Iterator[Finding]:
         if executor is None:
             return
         yield from _needs(("train", "executor"), executor, ("execute",), "assay.sdk:Executor")
+        if not executor.is_a("assay.sdk:Executor"):
+            return
     try:
         roles = executor_roles(spec)
     except ClassNotFound as error:
@@ -82,7 +84,8 @@ def _training_findings(spec: PipelineSpec) -> Iterator[Finding]:
     if model is not None:
         methods = tuple(dict.fromkeys((*roles[first], *MODEL_METHODS)))
         yield from _needs(("train", "model"), model, methods, "assay.sdk:TrainableModel", role=first)
-        yield from _gradient_findings(spec, model)
+        if model.is_a("assay.sdk:TrainableModel"):
+            yield from _gradient_findings(spec, model)
         yield from search_findings(spec, model)
     for role, path in spec.train.models.items():
         if role in others:
@@ -129,7 +132,10 @@ def _needs(
 ) -> Iterator[Finding]:
     kind = contract.rpartition(":")[2]
     if not outline.is_a(contract) and not outline.opaque_bases:
-        yield Finding(field, f"{outline.path} is not a {kind}", f"write `class {_name(outline)}(assay.{kind}):`")
+        article = "an" if kind[0] in "AEIOU" else "a"
+        yield Finding(
+            field, f"{outline.path} is not {article} {kind}", f"write `class {_name(outline)}(assay.{kind}):`"
+        )
         return
     absent = [method for method in methods if not outline.implements(method)]
     if absent:

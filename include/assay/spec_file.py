@@ -130,7 +130,8 @@ def _check(document: _Document, check_classes: bool) -> tuple[PipelineSpec | Non
         findings = explain_errors(error, content)
     else:
         findings = spec_findings(spec, check_classes=check_classes)
-    if content.get("name") != document.path.stem and isinstance(content.get("name"), str):
+    is_misnamed = isinstance(content.get("name"), str) and content["name"] != document.path.stem
+    if is_misnamed and not any(finding.field == ("name",) for finding in findings):
         message = f"{content['name']!r} is not the file's stem {document.path.stem!r}"
         findings.append(Finding(("name",), message, f"rename the file to {content['name']}{SUFFIX}, or mend the name"))
     problems = sorted((document.problem(finding) for finding in findings), key=lambda p: (p.line, p.field))

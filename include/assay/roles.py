@@ -71,7 +71,7 @@ def _training_findings(spec: PipelineSpec) -> Iterator[Finding]:
         if executor is None:
             return
         yield from _needs(("train", "executor"), executor, ("execute",), "assay.sdk:Executor")
-        if not executor.is_a("assay.sdk:Executor"):
+        if not executor.is_a("assay.sdk:Executor") and not executor.opaque_bases:
             return
     try:
         roles = executor_roles(spec)
@@ -84,7 +84,7 @@ def _training_findings(spec: PipelineSpec) -> Iterator[Finding]:
     if model is not None:
         methods = tuple(dict.fromkeys((*roles[first], *MODEL_METHODS)))
         yield from _needs(("train", "model"), model, methods, "assay.sdk:TrainableModel", role=first)
-        if model.is_a("assay.sdk:TrainableModel"):
+        if model.is_a("assay.sdk:TrainableModel") or model.opaque_bases:
             yield from _gradient_findings(spec, model)
         yield from search_findings(spec, model)
     for role, path in spec.train.models.items():

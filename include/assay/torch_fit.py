@@ -47,7 +47,7 @@ def fit_module(
     import torch
 
     device = torch.device(context.device)
-    module.to(device).to(memory_format=torch.channels_last).train()  # type: ignore[call-overload]  # torch knows it
+    module.to(device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch knows it
     optimiser = torch.optim.Adam(module.parameters(), lr=plan.learning_rate)
     first = _resume(context.resume_from, module, optimiser)
     data, targets = torch.from_numpy(inputs), torch.from_numpy(labels)
@@ -56,7 +56,6 @@ def fit_module(
         checkpoint = context.workdir / f"epoch-{epoch + 1}"
         save(checkpoint)
         _save_resume(checkpoint, module, optimiser, epoch + 1)
-        module.train()
         context.report({"epoch": epoch + 1, "loss": loss}, checkpoint)
     module.to("cpu").eval()
 
@@ -84,6 +83,7 @@ def _epoch(
     robust, generator = read_robust(context.robust), new_generator(context.seed, epoch)
     steps = -(-len(rows[1]) // plan.batch)
     total, summed = steps * plan.epochs, 0.0
+    module.train()
     noise = _device_generator(context, epoch)
     for index, (batch, wanted) in enumerate(_batches(rows, plan.batch, context.device, generator)):
         step = epoch * steps + index

@@ -1,0 +1,139 @@
+"""How many rows survive a threat model, and whether that number can be believed.
+
+An attack that fails is not a robust model: gradients may be masked (Athalye et al. 2018). So each threat
+model comes with two sanity checks; when one does not hold the robustness is not checked, never passed.
+"""
+
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, cast
+
+from assay.inference import OnnxModel
+from assay.json_types import Json
+from assay.records import Check, Verdict
+from assay.sdk import GradientModel, Rows
+from assay.spec import ThreatModel
+from tasks.attacks.pgd import AttackResult, Pgd, attack_pgd
+from tasks.examination.clean import Interval, wilson
+from tasks.training.rows import row_position, select_rows
+
+if TYPE_CHECKING:
+    import numpy as np
+    import torch
+    from numpy.typing import NDArray
+
+_SANITY_ROWS = 64
+_SANITY_ACCURACY = 0.05
+_INVERSE_TOLERANCE = 1e-5
+
+
+@dataclass(frozen=True)
+class EvasionResult:
+    """robust_accuracy: share of `samples` rows right before and after every attack, on framework and ONNX both."""
+
+    threat: ThreatModel
+    samples: int
+    robust_accuracy: float
+    ci95: Interval
+    checks: tuple[Check, ...]
+    facts: dict[str, Json]
+
+
+def examine_evasion(
+    model: GradientModel, served: OnnxModel, rows: Rows, threat: ThreatModel, seed: int
+) -> EvasionResult:
+    """Attack at most `threat.samples` holdout rows, chosen by their ids alone."""
+    started = time.perf_counter()
+    chosen = attacked_rows(rows, threat.samples)
+    inputs = model.to_model_space(chosen.inputs)
+    attack = Pgd(threat.epsilon, threat.steps, threat.restarts, seed=seed)
+    result = attack_pgd(_module(model), inputs, chosen.labels, attack)
+    onnx_right, transfer = _through_onnx(model, served, result.adversarial, chosen.labels)
+    robust = result.robust if onnx_right is None else result.robust & onnx_right
+    accuracy, name = float(robust.mean()), threat_name(threat)
+    checks = (
+        Check(f"{name}: examined", Verdict.PASSED, _words(result, len(chosen)), measured=accuracy),
+        _loss_check(name, result),
+        _unbounded_check(name, model, inputs, chosen.labels, seed),
+        _transfer_check(name, transfer),
+    )
+    facts: dict[str, Json] = {
+        **threat.model_dump(mode="json"),
+        "samples": len(chosen),
+        "clean_accuracy": float(result.clean.mean()),
+        "robust_accuracy": accuracy,
+        "robust_accuracy_framework": result.robust_accuracy,
+        "robust_accuracy_onnx": None if onnx_right is None else float((result.clean & onnx_right).mean()),
+        "forward_passes": result.forward_passes,
+        "backward_passes": result.backward_passes,
+        "seconds": round(time.perf_counter() - started, 3),
+    }
+    return EvasionResult(threat, len(chosen), accuracy, wilson(int(robust.sum()), len(chosen)), checks, facts)
+
+
+def without_gradients(threat: ThreatModel, model_class: str) -> Check:
+    """A threat model that cannot be examined is reported, never skipped."""
+    detail = f"{model_class} is no GradientModel, so projected gradients cannot attack it"
+    return Check(f"{threat_name(threat)}: examined", Verdict.NOT_CHECKED, detail)
+
+
+def threat_name(threat: ThreatModel) -> str:
+    """Short and stable, for checks and metrics: `linf 0.3`."""
+    return f"{threat.norm} {threat.epsilon:g}"
+
+
+def attacked_rows(rows: Rows, samples: int) -> Rows:
+    """The first `samples` rows in an order that follows from row ids alone."""
+    import numpy as np
+
+    return select_rows(rows, np.argsort([row_position(row_id) for row_id in rows.row_ids], kind="stable")[:samples])
+
+
+def _module(model: GradientModel) -> "torch.nn.Module":
+    return cast("torch.nn.Module", model.module_function())
+
+
+def _words(result: AttackResult, rows: int) -> str:
+    return f"{int(result.robust.sum())} of {rows} rows stand, {int(result.clean.sum())} were right before the attack"
+
+
+def _loss_check(name: str, result: AttackResult) -> Check:
+    rises = result.loss_after > result.loss_before or not result.clean.any()
+    detail = f"mean loss {result.loss_before:.4g} before, {result.loss_after:.4g} after the first restart; it must rise"
+    verdict = Verdict.PASSED if rises else Verdict.NOT_CHECKED
+    return Check(f"{name}: loss rises", verdict, detail, result.loss_after, result.loss_before)
+
+
+def _unbounded_check(
+    name: str, model: GradientModel, inputs: "NDArray[np.float32]", labels: "NDArray[np.int64]", seed: int
+) -> Check:
+    """With the whole box [0, 1] to move in, every row must fall: else the gradients mislead the attack."""
+    attack = Pgd(1.0, steps=50, restarts=2, seed=seed)
+    left = attack_pgd(_module(model), inputs[:_SANITY_ROWS], labels[:_SANITY_ROWS], attack).robust_accuracy
+    verdict = Verdict.PASSED if left <= _SANITY_ACCURACY else Verdict.NOT_CHECKED
+    detail = f"accuracy left on {min(_SANITY_ROWS, len(labels))} rows when epsilon is 1; more means masked gradients"
+    return Check(f"{name}: unbounded attack wins", verdict, detail, left, _SANITY_ACCURACY)
+
+
+def _through_onnx(
+    model: GradientModel, served: OnnxModel, adversarial: "NDArray[np.float32]", labels: "NDArray[np.int64]"
+) -> tuple["NDArray[np.bool_] | None", float]:
+    """Which adversarial rows the exported file gets right, and how far the way back to raw inputs is off.
+
+    None when `from_model_space` is no inverse: then raw rows are not the rows that were attacked.
+    """
+    import numpy as np
+
+    raw = model.from_model_space(adversarial)
+    back = model.to_model_space(raw)
+    off = float(np.abs(back - adversarial).max()) if back.shape == adversarial.shape else float("inf")
+    if not off <= _INVERSE_TOLERANCE:
+        return None, off
+    return served.predict(raw).label == labels, off
+
+
+def _transfer_check(name: str, off: float) -> Check:
+    if off <= _INVERSE_TOLERANCE:
+        return Check(f"{name}: examined on the ONNX file", Verdict.PASSED, "adversarial rows were sent through it too")
+    detail = f"from_model_space is no inverse of to_model_space (off by {off:g}); write it to examine the file as well"
+    return Check(f"{name}: examined on the ONNX file", Verdict.NOT_CHECKED, detail)

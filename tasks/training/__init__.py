@@ -1,0 +1,1 @@
+"""How a candidate is made: trials, executors, Ray Tune, budgets, tracking."""

@@ -20,20 +20,24 @@ class VerifyLedgerOperator(BaseOperator):
 
     def execute(self, context: "Context") -> dict[str, Any]:
         """Verify the whole ledger with the public keys of this deployment."""
-        from assay.ledger import Ledger, verify_ledger
+        del context
+        return self._verify()
+
+    def _verify(self) -> dict[str, Any]:
+        from assay.ledger import Ledger
+        from assay.ledger_verification import verify_ledger
+        from assay.settings import load_settings
         from assay.signing import KeyRing
 
-        from assay.settings import load_settings
-
-        del context
         settings = load_settings()
         with contextlib.closing(Ledger.open(settings)) as ledger:
             found = verify_ledger(ledger, KeyRing.open(settings.keys))
         if not found.ok:
-            first = f"entry {found.broken[0][0]} ({found.broken[0][1]}): {found.broken[0][2]}" if found.broken else "?"
+            first = found.broken[0]
             raise AirflowFailException(
-                f"ledger: expected {found.entries} intact entries, found {len(found.broken)} broken; first: {first}; "
+                f"ledger: expected {found.entries} intact entries, found {len(found.broken)} broken; "
+                f"first: entry {first.seq} ({first.subject}): {first.reason}; "
                 "treat it as tampering: keep the database as it is and open an incident"
             )
         self.log.info("%d entries intact", found.entries)
-        return {"entries": found.entries, "checkpoint": str(found.checkpoint)}
+        return {"entries": found.entries, "checkpoint": found.checkpoint}

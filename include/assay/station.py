@@ -2,11 +2,16 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Protocol
 
+from assay.digests import canonical_json
 from assay.json_types import Json
+from assay.ledger import role_of
+from assay.provenance import current_provenance
 from assay.records import RunContext, StepReport, Subject
 from assay.spec import PipelineSpec
+from assay.statement import StepRecord, build_statement
 from assay.workbench import Workbench
 
 
@@ -40,3 +45,36 @@ class Station(Protocol):
 
     def __call__(self, request: StepRequest, bench: Workbench) -> StepReport:
         """Do the step. Writes only content-addressed objects; evidence is appended by `run_station`."""
+
+
+def run_station(station: Station, request: StepRequest, bench: Workbench) -> StepReport:
+    """Run one step and append its signed statement. If that fails the step has failed; lineage may fail."""
+    started = bench.clock()
+    report = station(request, bench)
+    record = _record(report, request, started, bench.clock())
+    statement = canonical_json(build_statement(record))
+    bench.ledger.append(bench.keys.sign(statement, role_of(report.step)))
+    _emit_lineage(report, request, bench)
+    return report
+
+
+def _record(report: StepReport, request: StepRequest, started: datetime, ended: datetime) -> StepRecord:
+    return StepRecord(
+        report=report,
+        context=request.context,
+        provenance=current_provenance(),
+        parameters=dict(request.parameters),
+        seed=request.spec.train.seed,
+        started_at=started,
+        ended_at=ended,
+    )
+
+
+def _emit_lineage(report: StepReport, request: StepRequest, bench: Workbench) -> None:
+    """Fails open: the ledger holds the same edges, the lineage store reads from there what it missed."""
+    try:
+        from assay.lineage.emit import emit_step
+
+        emit_step(report, request.context, bench.settings)
+    except Exception as error:  # noqa: BLE001 - whatever the lineage side does must not fail the step
+        bench.say(f"lineage event not sent: {error!r}; the ledger has the statement")

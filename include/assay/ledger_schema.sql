@@ -1,0 +1,45 @@
+-- The append-only log. Rights and triggers refuse edits; hashes and signatures name those made anyway.
+CREATE SCHEMA IF NOT EXISTS assay_ledger;
+
+CREATE TABLE IF NOT EXISTS assay_ledger.entries (
+    seq bigint PRIMARY KEY,
+    at timestamptz NOT NULL,
+    step text NOT NULL,
+    pipeline text NOT NULL,
+    run_id text NOT NULL,
+    verdict text NOT NULL,
+    idempotency_key char(64) NOT NULL UNIQUE,
+    envelope text NOT NULL
+);
+CREATE INDEX IF NOT EXISTS entries_by_pipeline ON assay_ledger.entries (pipeline, step, seq DESC);
+
+CREATE TABLE IF NOT EXISTS assay_ledger.subjects (
+    seq bigint NOT NULL REFERENCES assay_ledger.entries (seq),
+    name text NOT NULL,
+    sha256 char(64) NOT NULL,
+    PRIMARY KEY (seq, name, sha256)
+);
+CREATE INDEX IF NOT EXISTS subjects_by_digest ON assay_ledger.subjects (sha256, seq DESC);
+
+CREATE TABLE IF NOT EXISTS assay_ledger.checkpoints (
+    size bigint PRIMARY KEY,
+    note text NOT NULL,
+    frontier bytea[] NOT NULL
+);
+
+CREATE OR REPLACE FUNCTION assay_ledger.refuse_edit() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    RAISE EXCEPTION 'the ledger is append-only: % on % is refused', TG_OP, TG_TABLE_NAME;
+END $$;
+
+DO $$
+DECLARE kind text;
+BEGIN
+    FOREACH kind IN ARRAY ARRAY['entries', 'subjects', 'checkpoints'] LOOP
+        IF NOT EXISTS (SELECT 1 FROM pg_trigger WHERE tgname = 'append_only_' || kind) THEN
+            EXECUTE format('CREATE TRIGGER append_only_%1$s BEFORE UPDATE OR DELETE OR TRUNCATE
+                ON assay_ledger.%1$s FOR EACH STATEMENT EXECUTE FUNCTION assay_ledger.refuse_edit()', kind);
+        END IF;
+    END LOOP;
+END $$;
+REVOKE UPDATE, DELETE, TRUNCATE ON ALL TABLES IN SCHEMA assay_ledger FROM PUBLIC;

@@ -1,0 +1,165 @@
+"""Attacks on the log, each named and each found."""
+
+import contextlib
+import threading
+from dataclasses import replace
+from datetime import UTC, datetime
+
+import psycopg
+import pytest
+
+from assay.digests import canonical_json, sha256_bytes
+from assay.errors import IntegrityError
+from assay.ledger import Ledger
+from assay.ledger_verification import verify_ledger
+from assay.merkle import leaf_hash, verify_inclusion
+from assay.provenance import Provenance
+from assay.records import Check, RunContext, Step, StepReport, Subject, Verdict
+from assay.signing import KeyRole
+from assay.statement import StepRecord, build_statement
+
+NOON = datetime(2026, 3, 3, 12, tzinfo=UTC)
+
+
+def subject(text: str) -> Subject:
+    return Subject("dataset/x", sha256_bytes(text.encode()))
+
+
+def report(number: int, step: Step = Step.COLLECT, verdict: Verdict = Verdict.PASSED) -> StepReport:
+    return StepReport(step, "x", verdict, products={"raw": subject(f"raw {number}")},
+                      checks=(Check("one", verdict, "said so"),), facts={"rows": number})  # fmt: skip
+
+
+def envelope(keys, report, run_id="run", role=KeyRole.PRODUCER):
+    record = StepRecord(report, RunContext(run_id=run_id), Provenance("", False, "e"), {}, 0, NOON, NOON)
+    return keys.sign(canonical_json(build_statement(record)), role)
+
+
+def fill(ledger, keys, count=5):
+    return [ledger.append(envelope(keys, report(number))) for number in range(count)]
+
+
+@contextlib.contextmanager
+def superuser(ledger):
+    """Somebody who can switch the triggers off."""
+    for table in ("entries", "subjects", "checkpoints"):
+        ledger.connection.execute(f"ALTER TABLE assay_ledger.{table} DISABLE TRIGGER ALL")
+    yield ledger.connection
+
+
+def test_report_comes_back_as_it_was(ledger, keys):
+    entry = ledger.append(envelope(keys, report(7)))
+    assert entry.report == report(7)
+    assert ledger.find(subject_sha256=subject("raw 7").sha256) == [entry]
+    assert ledger.find(step=Step.GATE) == []
+
+
+def test_same_statement_twice_is_one_entry(ledger, keys):
+    first = ledger.append(envelope(keys, report(1)))
+    assert ledger.append(envelope(keys, report(1))).seq == first.seq
+    assert ledger.append(envelope(keys, report(1), run_id="another")).seq == first.seq + 1
+
+
+def test_a_retry_with_another_verdict_is_a_new_entry(ledger, keys):
+    first = ledger.append(envelope(keys, report(1, verdict=Verdict.NOT_CHECKED)))
+    assert ledger.append(envelope(keys, report(1))).seq == first.seq + 1
+
+
+def test_writers_at_once_leave_no_gap_and_no_fork(settings, keys, ledger):
+    def write(worker):
+        with contextlib.closing(Ledger.open(settings)) as own:
+            for number in range(5):
+                own.append(envelope(keys, report(100 * worker + number)))
+
+    threads = [threading.Thread(target=write, args=(worker,)) for worker in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    found = verify_ledger(ledger, keys)
+    assert (found.ok, found.entries) == (True, 30)
+
+
+def test_updates_deletes_and_truncation_are_refused_by_the_database(ledger, keys):
+    fill(ledger, keys)
+    for attack in (
+        "UPDATE assay_ledger.entries SET verdict = 'passed'",
+        "DELETE FROM assay_ledger.entries WHERE seq = 0",
+        "TRUNCATE assay_ledger.entries CASCADE",
+        "DELETE FROM assay_ledger.checkpoints",
+    ):
+        with pytest.raises(psycopg.errors.RaiseException, match="append-only"):
+            ledger.connection.execute(attack)
+    assert verify_ledger(ledger, keys).ok
+
+
+def test_gate_statement_signed_by_a_producer_key_is_rejected(ledger, keys):
+    with pytest.raises(IntegrityError, match="needs a gate key, found a producer key"):
+        ledger.append(envelope(keys, report(1, step=Step.GATE), role=KeyRole.PRODUCER))
+    assert ledger.size() == 0
+
+
+@pytest.mark.parametrize(
+    ("attack", "seq", "reason"),
+    [
+        ("UPDATE assay_ledger.entries SET envelope = replace(envelope, '\"sig\":\"', '\"sig\":\"A') WHERE seq = 2", 2, "envelope"),
+        ("UPDATE assay_ledger.entries SET verdict = 'failed' WHERE seq = 3", 3, "columns"),
+        ("UPDATE assay_ledger.subjects SET sha256 = repeat('0', 64) WHERE seq = 1", 1, "index"),
+        ("DELETE FROM assay_ledger.subjects WHERE seq = 1; DELETE FROM assay_ledger.entries WHERE seq = 1", 1, "removed"),
+        ("DELETE FROM assay_ledger.subjects WHERE seq = 4; DELETE FROM assay_ledger.entries WHERE seq = 4", 4, "tail"),
+        ("DELETE FROM assay_ledger.subjects WHERE seq = 4; DELETE FROM assay_ledger.entries WHERE seq = 4; "
+         "DELETE FROM assay_ledger.checkpoints WHERE size = 5", 4, "outside"),
+        ("UPDATE assay_ledger.checkpoints SET note = replace(note, E'\\n3\\n', E'\\n9\\n') WHERE size = 3", 2, "checkpoint"),
+        ("UPDATE assay_ledger.entries a SET envelope = b.envelope FROM assay_ledger.entries b "
+         "WHERE (a.seq = 1 AND b.seq = 2) OR (a.seq = 2 AND b.seq = 1)", 1, "columns"),
+    ],
+)  # fmt: skip
+def test_what_a_superuser_changes_is_named(ledger, keys, attack, seq, reason):
+    fill(ledger, keys)
+    with superuser(ledger) as connection:
+        for statement in attack.split("; "):
+            connection.execute(statement)
+    found = verify_ledger(ledger, keys)
+    assert not found.ok
+    assert found.broken[0].seq == seq
+    assert any(reason in broken.reason for broken in found.broken)
+
+
+def test_find_refuses_to_return_a_changed_entry(ledger, keys):
+    fill(ledger, keys)
+    with superuser(ledger) as connection:
+        connection.execute("UPDATE assay_ledger.entries SET envelope = replace(envelope, 'eyJ', 'eyK') WHERE seq = 2")
+    with pytest.raises(IntegrityError, match="ledger entry 2"):
+        ledger.find(pipeline="x")
+
+
+def test_nothing_is_appended_to_a_forked_tree(ledger, keys):
+    fill(ledger, keys)
+    with superuser(ledger) as connection:
+        connection.execute("UPDATE assay_ledger.checkpoints SET frontier[1] = 'forged' WHERE size = 5")
+    with pytest.raises(IntegrityError, match="right edge"):
+        ledger.append(envelope(keys, report(9)))
+
+
+def test_an_entry_proves_its_inclusion_in_the_signed_root(ledger, keys):
+    entry = fill(ledger, keys, 7)[3]
+    from assay.checkpoint import Checkpoint
+
+    signed = Checkpoint.verified(ledger.checkpoint(), keys)
+    leaf = leaf_hash(entry.envelope.to_bytes())
+    assert verify_inclusion(leaf, 3, signed.size, ledger.inclusion(3), signed.root)
+
+
+def test_statement_that_speaks_of_other_subjects_is_rejected(ledger, keys):
+    record = StepRecord(report(1), RunContext(run_id="r"), Provenance("", False, "e"), {}, 0, NOON, NOON)
+    statement = dict(build_statement(record))
+    statement["subject"] = [{"name": "model/y", "digest": {"sha256": "0" * 64}}]
+    with pytest.raises(IntegrityError, match="subjects"):
+        ledger.append(keys.sign(canonical_json(statement), KeyRole.PRODUCER))
+
+
+def test_step_report_of_every_kind_survives_the_ledger(ledger, keys):
+    cut_out = StepReport(Step.CUT_OUT, "x", Verdict.PASSED, facts={"reason": "nonsense"})
+    assert ledger.append(envelope(keys, cut_out)).report == cut_out
+    judged = replace(report(2), step=Step.ASSAY, products={}, inputs={"model": subject("m")}, judged=("model",))
+    assert ledger.append(envelope(keys, judged)).report == judged

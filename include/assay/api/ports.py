@@ -32,6 +32,13 @@ class Ports:
             sync_from_ledger(ledger, store)
         return store
 
+    def ledger_entries(self) -> int:
+        """How many entries the ledger holds."""
+        from assay.ledger import Ledger
+
+        with contextlib.closing(Ledger.open(self.settings)) as ledger:
+            return ledger.size()
+
     def close(self) -> None:
         """Close what was opened."""
         with self._lock:

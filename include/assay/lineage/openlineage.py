@@ -28,7 +28,6 @@ _LONGEST_NAME_BYTES = 800
 _formats = FormatChecker(formats=["uuid"])
 
 
-@_formats.checks("date-time", raises=ValueError)
 def _is_date_time(value: object) -> bool:
     if not isinstance(value, str):
         return True
@@ -38,9 +37,12 @@ def _is_date_time(value: object) -> bool:
     return True
 
 
-@_formats.checks("uri", raises=ValueError)
 def _is_uri(value: object) -> bool:
     return not isinstance(value, str) or bool(urlsplit(value).scheme)
+
+
+_formats.checks("date-time", raises=ValueError)(_is_date_time)
+_formats.checks("uri", raises=ValueError)(_is_uri)
 
 
 def parse_event(body: bytes) -> JsonObject:

@@ -21,6 +21,7 @@ def step_run_id(report: StepReport, context: RunContext) -> str:
                     "run": context.run_id,
                     "step": report.step.value,
                     "pipeline": report.pipeline,
+                    "verdict": report.verdict.value,
                     "inputs": sorted(f"{role}={subject.sha256}" for role, subject in report.inputs.items()),
                     "products": sorted(f"{role}={subject.sha256}" for role, subject in report.products.items()),
                 }

@@ -1,5 +1,6 @@
 """What served when: each switch holds until the next one, and says who had approved its model by then."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -31,7 +32,7 @@ class Served:
     run: str
     since: datetime
     until: datetime | None
-    approved_by: tuple[str, ...]
+    approved_by: Sequence[str]
 
     def to_json(self) -> JsonObject:
         return {
@@ -61,4 +62,4 @@ def serving_at(connection: Connection, name: str, at: datetime | None) -> str | 
 
 def _served(connection: Connection, at: datetime | None, name: str | None) -> tuple[Served, ...]:
     rows = connection.execute(_SERVED, {"at": at, "name": name})
-    return tuple(Served(*row[:-1], approved_by=tuple(row[-1])) for row in rows)
+    return tuple(Served(*row) for row in rows)

@@ -1,7 +1,6 @@
 """What one verified ledger entry tells of lineage: its run, who stands behind it, what it put into service."""
 
 import uuid
-from dataclasses import dataclass
 
 from assay.ledger import LedgerEntry
 from assay.lineage.run_id import step_run_id
@@ -9,18 +8,6 @@ from assay.lineage.seen import RunSeen, Version, actor_version, report_sources, 
 from assay.records import Step, Verdict
 
 _NOBODY = ""
-
-
-@dataclass(frozen=True)
-class Serving:
-    """A switch of what serves under `name`; version, model and deployment are empty once it is cut out."""
-
-    name: str
-    step: str
-    version: str
-    model: str
-    deployment: str
-    run_id: str
 
 
 def runs_of_entry(entry: LedgerEntry) -> tuple[RunSeen, ...]:
@@ -45,21 +32,20 @@ def registration_of_entry(entry: LedgerEntry) -> tuple[str, str, str, str] | Non
     return subject.name, str(report.facts["version"]), alias, subject.sha256
 
 
-def serving_of_entry(entry: LedgerEntry) -> Serving | None:
-    """What a passed deploy, rollback or cut-out changed."""
+def serving_of_entry(entry: LedgerEntry) -> tuple[str, str, str, str, str, str] | None:
+    """(name, step, version, model digest, deployment digest, run id) of a passed deploy, rollback or cut-out.
+
+    After a cut-out nothing serves: version and digests are empty.
+    """
     report = entry.report
     if report.step not in (Step.DEPLOY, Step.ROLLBACK, Step.CUT_OUT) or report.verdict is not Verdict.PASSED:
         return None
-    is_served = report.step is not Step.CUT_OUT
-    model, deployment = report.inputs.get("model"), report.products.get("deployment")
-    return Serving(
-        name=report.pipeline,
-        step=report.step.value,
-        version=str(report.facts.get("version") or "") if is_served else "",
-        model=model.sha256 if model and is_served else "",
-        deployment=deployment.sha256 if deployment and is_served else "",
-        run_id=step_run_id(report, entry.context),
-    )
+    run_id = step_run_id(report, entry.context)
+    if report.step is Step.CUT_OUT:
+        return report.pipeline, report.step.value, "", "", "", run_id
+    model, deployment = report.inputs.get("model"), report.products["deployment"]
+    version = str(report.facts.get("version") or "")
+    return report.pipeline, report.step.value, version, model.sha256 if model else "", deployment.sha256, run_id
 
 
 def approval_of_entry(entry: LedgerEntry) -> tuple[str, str] | None:

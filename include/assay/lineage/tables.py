@@ -86,7 +86,6 @@ CREATE INDEX IF NOT EXISTS servings_name ON assay_lineage.servings (name, at, se
 CREATE TABLE IF NOT EXISTS assay_lineage.approvals (
     seq   bigint PRIMARY KEY,
     model text NOT NULL,
-    step  text NOT NULL,
     by    text NOT NULL,
     at    timestamptz NOT NULL
 );

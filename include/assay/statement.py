@@ -94,8 +94,9 @@ def read_statement(payload: bytes) -> tuple[JsonObject, StepRecord]:
 
 
 def stated_subjects(report: StepReport) -> tuple[Subject, ...]:
-    """What the statement is about; a report that made and judged nothing is its own subject."""
-    subjects = report.subjects()
+    """What the statement is about, by name; a report that made and judged nothing is its own subject."""
+    # Sorted, because canonical JSON does not keep the order in which a report lists its roles.
+    subjects = tuple(sorted(report.subjects(), key=lambda subject: (subject.name, subject.sha256)))
     if subjects:
         return subjects
     return (Subject(f"report/{report.pipeline}/{report.step.value}", sha256_json(report.to_json())),)

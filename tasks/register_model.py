@@ -1,0 +1,51 @@
+"""Give an approved model a version in the registry, bound to its digests; it waits there as `challenger`."""
+
+from assay.bundle import ONNX_FILE, load_bundle
+from assay.decision import approval_after, latest_gate
+from assay.records import Check, Step, StepReport, Subject, Verdict
+from assay.registry import CHALLENGER, MODEL_TAG, ONNX_TAG, open_registry
+from assay.station import StepRequest
+from assay.workbench import Workbench
+from tasks.evidence_chain import evidence_chain
+
+
+def register_model(request: StepRequest, bench: Workbench) -> StepReport:
+    """Register the model once; the same digest keeps its version.
+
+    Raises PolicyViolation when the ledger holds no passed gate statement for it, or no approval where the
+    spec names approvers.
+    """
+    model, name = request.input("model"), request.spec.name
+    gate = latest_gate(bench.ledger, model)
+    checks = [Check("gate", Verdict.PASSED, f"entry {gate.seq} let {model.sha256[:12]} through")]
+    if request.spec.approval.approvers:
+        approval = approval_after(bench.ledger, model, gate)
+        checks.append(Check("approval", Verdict.PASSED, f"entry {approval.seq} by {approval.context.actor}"))
+    file = load_bundle(model, bench.store).file(ONNX_FILE)
+    onnx = bench.store.fetch(file.sha256, bench.workdir / ONNX_FILE)
+    chain = evidence_chain(bench.ledger, model)
+    train = chain[Step.TRAIN]
+    tags = {
+        MODEL_TAG: model.sha256,
+        ONNX_TAG: file.sha256,
+        "assay.dataset_sha256": train.report.inputs["train"].sha256 if train else "",
+        "assay.gate_entry": gate.sha256,
+    }
+    run_id = str(train.report.facts.get("mlflow_run_id") or "") if train else ""
+    version = open_registry(bench.settings).register(name, onnx, tags, run_id)
+    bench.say(f"registered {version.url}")
+    return StepReport(
+        step=Step.REGISTER,
+        pipeline=name,
+        verdict=Verdict.PASSED,
+        products={"registered": Subject(f"model/{name}", model.sha256)},
+        inputs={"model": model},
+        checks=tuple(checks),
+        facts={
+            "version": version.version,
+            "alias": CHALLENGER,
+            "onnx_sha256": file.sha256,
+            "gate_entry": gate.sha256,
+            "url": version.url,
+        },
+    )

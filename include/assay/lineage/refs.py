@@ -14,6 +14,7 @@ UNDERSTOOD = (
     "a digest (8 digits or more), dataset/NAME[@DIGEST], model/NAME[:VERSION|@ALIAS|@DIGEST], "
     "deployment/NAME[@DIGEST], row/DATASET/ROW_ID, user/NAME or drift/DIGEST"
 )
+_CHAMPION = "champion"
 _DIGEST = re.compile(r"[0-9a-f]{8,64}")
 _NAMED = re.compile(
     r"(?P<name>(?P<type>dataset|model|deployment|user|drift|schedule)/[^@:\s]+)(?P<mark>[@:])?(?P<which>\S+)?"
@@ -68,13 +69,18 @@ def _actor(connection: Connection, name: str) -> str:
 
 
 def _registered(connection: Connection, name: str, mark: str, which: str, until: datetime | None) -> str:
+    """By version, or by alias: `champion` is what serves; any other alias is lost once its model serves."""
+    serving = serving_at(connection, name.removeprefix("model/"), until)
+    if mark == "@" and which == _CHAMPION and serving is not None:
+        return serving.model
     column = "version" if mark == ":" else "alias"
     row = connection.execute(
         f"SELECT model FROM assay_lineage.registrations WHERE name = %s AND {column} = %s"  # noqa: S608  # one of two words
         " AND at <= coalesce(%s::timestamptz, 'infinity') ORDER BY seq DESC LIMIT 1",
         (name, which, until),
     ).fetchone()
-    if row is None:
+    crowned = mark == "@" and row is not None and serving is not None and row[0] == serving.model
+    if row is None or crowned:
         raise SpecError(f"{name}{mark}{which}: expected a registered {column}, found none; {_known(connection, name)}")
     return str(row[0])
 
@@ -83,7 +89,7 @@ def _served(connection: Connection, name: str, until: datetime | None) -> str:
     serving = serving_at(connection, name.removeprefix("deployment/"), until)
     if serving is None:
         raise SpecError(f"{name}: expected something in service, found nothing; deploy it or give another --at")
-    return serving
+    return serving.deployment
 
 
 def _newest(connection: Connection, name: str, until: datetime | None) -> str:

@@ -54,10 +54,10 @@ def served(store: LineageStore, at: datetime | None = None, name: str | None = N
         return _served(connection, at, name)
 
 
-def serving_at(connection: Connection, name: str, at: datetime | None) -> str | None:
-    """The digest of the deployment in service under `name`; None when there is none."""
+def serving_at(connection: Connection, name: str, at: datetime | None) -> Served | None:
+    """What is in service under `name`; None when nothing is."""
     rows = _served(connection, at, name)
-    return rows[0].deployment if rows else None
+    return rows[0] if rows else None
 
 
 def _served(connection: Connection, at: datetime | None, name: str | None) -> tuple[Served, ...]:

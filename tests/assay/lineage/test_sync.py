@@ -15,7 +15,9 @@ from pydantic import SecretStr
 from assay.api.app import create_app
 from assay.cli.lineage import lineage as lineage_command
 from assay.digests import sha256_bytes
+from assay.errors import IntegrityError, SpecError
 from assay.json_types import Json
+from assay.ledger import Ledger
 from assay.lineage.emit import step_event
 from assay.lineage.openlineage import canonical_event, event_time, parse_event, read_event
 from assay.lineage.served import served
@@ -75,7 +77,7 @@ class Pipeline:
         self.step(context, Step.EXPORT, {"model": model}, {"candidate": candidate})
         self.step(context, Step.GATE, inputs={"model": model})
         self.step(context, Step.APPROVE, inputs={"model": model}, responder="bob", requester=context.actor)
-        self.step(context, Step.REGISTER, {"registered": model}, {"model": model}, version=version, alias="champion")
+        self.step(context, Step.REGISTER, {"registered": model}, {"model": model}, version=version, alias="challenger")
         self.step(context, Step.DEPLOY, {"deployment": live(version)}, {"model": model}, version=version)
 
     def drift(self, version: int) -> str:
@@ -142,6 +144,36 @@ def test_first_model_knows_nothing_of_what_came_later(pipeline: Pipeline, lineag
     assert f"drift/{twice}" not in names(lineage, Direction.UP, "model/digits:1")
     assert f"drift/{twice}" in names(lineage, Direction.UP, "model/digits@champion")
     assert f"drift/{twice}" in names(lineage, Direction.DOWN, "user/ada")
+
+
+def test_challenger_is_lost_once_its_model_serves(pipeline: Pipeline, lineage: LineageStore, twice: str) -> None:
+    third = subject("model/digits", "wednesday")
+    sync_from_ledger(pipeline.bench.ledger, lineage)
+    with pytest.raises(SpecError, match="registered alias"):
+        walk(lineage, Direction.UP, "model/digits@challenger")
+    pipeline.step(
+        RunContext("3"), Step.REGISTER, {"registered": third}, {"model": third}, version=3, alias="challenger"
+    )
+    sync_from_ledger(pipeline.bench.ledger, lineage)
+    assert walk(lineage, Direction.UP, "model/digits@challenger").seeds == (third.sha256,)
+
+
+def test_ledger_that_was_cut_is_not_walked(pipeline: Pipeline, lineage: LineageStore, twice: str) -> None:
+    sync_from_ledger(pipeline.bench.ledger, lineage)
+    with _superuser(pipeline.bench.ledger):
+        pipeline.bench.ledger.connection.execute("DELETE FROM assay_ledger.subjects WHERE seq = 16")
+        pipeline.bench.ledger.connection.execute("DELETE FROM assay_ledger.entries WHERE seq = 16")
+    with pytest.raises(IntegrityError, match="removed"):
+        sync_from_ledger(pipeline.bench.ledger, lineage)
+
+
+def test_changed_entry_is_not_believed(pipeline: Pipeline, lineage: LineageStore, twice: str) -> None:
+    with _superuser(pipeline.bench.ledger):
+        pipeline.bench.ledger.connection.execute(
+            "UPDATE assay_ledger.entries SET envelope = replace(envelope, 'A', 'B') WHERE seq = 3"
+        )
+    with pytest.raises(IntegrityError, match="entry 3"):
+        sync_from_ledger(pipeline.bench.ledger, lineage)
 
 
 def test_reading_the_ledger_again_adds_nothing(pipeline: Pipeline, lineage: LineageStore, twice: str) -> None:
@@ -231,6 +263,14 @@ def test_api_answers_the_same_walk_and_counts_the_ledger(pipeline: Pipeline, twi
         assert client.get("/api/v1/lineage/up", params={"ref": "x", "at": "noon"}).status_code == 400
         assert client.get("/api/v1/served").json()["deployments"][0]["version"] == "2"
         assert "assay_ledger_entries 17" in client.get("/metrics").text
+
+
+@contextlib.contextmanager
+def _superuser(ledger: Ledger) -> Iterator[None]:
+    """Somebody who can switch the triggers off."""
+    for table in ("entries", "subjects"):
+        ledger.connection.execute(f"ALTER TABLE assay_ledger.{table} DISABLE TRIGGER ALL".encode())
+    yield
 
 
 def _just_before(moment: datetime) -> datetime:

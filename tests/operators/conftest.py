@@ -6,10 +6,14 @@ import socket
 import tempfile
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+
+from assay.digests import sha256_bytes
+from assay.workbench import Workbench
 
 _HOME = Path(tempfile.mkdtemp(prefix="assay-airflow-"))
 os.environ.update(
@@ -54,3 +58,49 @@ def airflow_url(airflow_home: Path) -> Iterator[str]:
     yield f"http://127.0.0.1:{port}"
     server.should_exit = True
     thread.join(timeout=10)
+
+
+_SPEC = """
+name: toy
+data: {collector: {sources: [{source: path, path: /nowhere}], reader: csv}}
+train: {model: 'toy_model_of_tests:Toy'}
+approval: {approvers: [admin]}
+"""
+_MODEL = """
+from assay.sdk import TrainableModel
+
+
+class Toy(TrainableModel):
+    def train_function(self, train, context, *, epochs: int = 5): ...
+    def predict_function(self, inputs): ...
+    def save_function(self, folder): ...
+    def load_function(self, folder): ...
+    def export_function(self, path): ...
+"""
+DrawDag = Callable[[str], Any]
+
+
+@pytest.fixture
+def draw(airflow_home: Path, bench: Workbench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> DrawDag:
+    """Draws the one DAG of a file's text, whose tasks find pipeline `toy` and the bench's ports."""
+    from airflow.dag_processing.dagbag import DagBag
+
+    (tmp_path / "toy_model_of_tests.py").write_text(_MODEL)
+    (tmp_path / "toy.yaml").write_text(_SPEC)
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setenv("ASSAY_HOME", str(tmp_path))
+    monkeypatch.setenv("ASSAY_PIPELINES", str(tmp_path))
+    monkeypatch.setenv("ASSAY_DATABASE_URL", bench.settings.database_url.get_secret_value())
+    monkeypatch.setenv("ASSAY_STORE_URL", bench.settings.store_url)
+    monkeypatch.setenv("ASSAY_KEYS", str(bench.settings.keys))
+
+    def draw_dag(text: str) -> Any:
+        # Airflow's test runs import the file again, so it stays in the DAG folder.
+        file = airflow_home / "dags" / f"drawn_{sha256_bytes(text.encode())[:8]}.py"
+        file.write_text(text)
+        bag = DagBag(str(file))
+        assert not bag.import_errors
+        (dag,) = bag.dags.values()
+        return dag
+
+    return draw_dag

@@ -1,6 +1,5 @@
 """Stations as Airflow runs them: real DAG runs, a real ledger, small stations of the test's own."""
 
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -44,44 +43,15 @@ with DAG(dag_id="toy.told", params={step.value: Param("passed") for step in step
     collect >> validate >> examine >> gate
     validate >> ReleaseRayOperator(task_id="release_ray").as_teardown()
 '''
-SPEC = """
-name: toy
-data: {collector: {sources: [{source: path, path: /nowhere}], reader: csv}}
-train: {model: 'station_model:Toy'}
-"""
-MODEL = """
-from assay.sdk import TrainableModel
-
-
-class Toy(TrainableModel):
-    def train_function(self, train, context): ...
-    def predict_function(self, inputs): ...
-    def save_function(self, folder): ...
-    def load_function(self, folder): ...
-    def export_function(self, path): ...
-"""
 
 
 @pytest.fixture
-def told(airflow_home: Path, bench: Workbench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
+def told(draw: Any) -> Any:
     """Runs the DAG with the given verdicts; returns {task: (state, tries, return value)} and the run's state."""
-    from airflow.dag_processing.dagbag import DagBag
-
-    file = airflow_home / "dags" / "told.py"
-    file.write_text(DAG_FILE)
-    (tmp_path / "station_model.py").write_text(MODEL)
-    (tmp_path / "toy.yaml").write_text(SPEC)
-    monkeypatch.syspath_prepend(tmp_path)
-    monkeypatch.setenv("ASSAY_HOME", str(tmp_path))
-    monkeypatch.setenv("ASSAY_PIPELINES", str(tmp_path))
-    monkeypatch.setenv("ASSAY_DATABASE_URL", bench.settings.database_url.get_secret_value())
-    monkeypatch.setenv("ASSAY_STORE_URL", bench.settings.store_url)
-    monkeypatch.setenv("ASSAY_KEYS", str(bench.settings.keys))
-    bag = DagBag(str(file))
-    assert not bag.import_errors
+    dag = draw(DAG_FILE)
 
     def run(**verdicts: str) -> tuple[str, dict[str, tuple[str, int, Any]]]:
-        ended = bag.dags["toy.told"].test(run_conf=verdicts)
+        ended = dag.test(run_conf=verdicts)
         tasks = {ti.task_id: (str(ti.state), ti.try_number, _returned(ti)) for ti in ended.get_task_instances()}
         return str(ended.state), tasks
 

@@ -42,7 +42,9 @@ def cut_out(name: str, reason: str, as_json: bool) -> None:
 def _run(station: Station, name: str, parameters: Mapping[str, Json]) -> StepReport:
     settings = load_settings()
     context = RunContext(run_id=str(uuid.uuid4()), trigger="manual", actor=getpass.getuser())
-    request = StepRequest(load_spec(settings.pipelines / f"{name}.yaml"), context, parameters=parameters)
+    # A user class that no longer imports must not stand between a person and a rollback.
+    spec = load_spec(settings.pipelines / f"{name}.yaml", check_classes=False)
+    request = StepRequest(spec, context, parameters=parameters)
     with open_workbench(settings, say) as bench:
         return run_station(station, request, bench)
 

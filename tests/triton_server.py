@@ -89,6 +89,7 @@ def start_triton(folder: Path) -> Iterator[Settings]:
         f"--model-repository={repository}",
         f"--backend-directory={backends}",
         "--model-control-mode=explicit",
+        "--disable-auto-complete-config",  # our config is whole; guessing it would start each model twice
         "--http-address=127.0.0.1",
         f"--http-port={port}",
         "--allow-grpc=false",

@@ -129,13 +129,14 @@ class Registry:
                 raise
         # The artifacts' resolved place, not runs:/, so that fetching needs no second look-up.
         source = f"{self._client.get_run(run).info.artifact_uri}/{_ARTIFACT}/{tags[MODEL_TAG][:12]}"
-        return _version(self._client.create_model_version(name, source, run, tags=dict(tags)))
+        made = self._client.create_model_version(name, source, run, tags=dict(tags), await_creation_for=None)
+        return _version(made)
 
     def _run(self, name: str) -> str:
         experiment = self._client.get_experiment_by_name(name)
         experiment_id = experiment.experiment_id if experiment else self._client.create_experiment(name)
         run = self._client.create_run(experiment_id, run_name="register")
-        self._client.set_terminated(run.info.run_id)
+        self._client.update_run(run.info.run_id, status="FINISHED")  # `set_terminated` prints to stdout
         return str(run.info.run_id)
 
 
@@ -143,8 +144,10 @@ def open_registry(settings: Settings) -> Registry:
     """The MLflow server that `ASSAY_MLFLOW_URL` names. Raises SpecError when none is configured."""
     if not settings.mlflow_url:
         raise SpecError("ASSAY_MLFLOW_URL: expected a URL, found none; start the stack with `assay up`")
+    from mlflow.environment_variables import MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR
     from mlflow.tracking import MlflowClient
 
+    MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR.set(False)  # a bar for one small file would garble our own lines
     return Registry(MlflowClient(tracking_uri=settings.mlflow_url, registry_uri=settings.mlflow_url))
 
 

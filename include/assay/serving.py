@@ -57,7 +57,7 @@ def serve_model(name: str, version: int | None = None, gpu: bool = False) -> str
     from assay.workbench import open_workbench
 
     settings = load_settings()
-    spec = load_spec(settings.pipelines / f"{name}.yaml")
+    spec = load_spec(settings.pipelines / f"{name}.yaml", check_classes=False)
     if gpu:
         spec = spec.model_copy(update={"deploy": spec.deploy.model_copy(update={"gpu": True})})
     registry = open_registry(settings)
@@ -83,7 +83,11 @@ def upload_model(path: Path | str, name: str) -> int:
     if source.suffix != ".onnx" or not source.is_file():
         raise SpecError(f"{source}: expected an ONNX file, found {source.suffix or 'none'}; export the model to ONNX")
     OnnxModel(source.read_bytes(), str(source))
-    request = StepRequest(load_spec(settings.pipelines / f"{name}.yaml"), _by_hand(), parameters={"path": str(source)})
+    request = StepRequest(
+        load_spec(settings.pipelines / f"{name}.yaml", check_classes=False),
+        _by_hand(),
+        parameters={"path": str(source)},
+    )
     with open_workbench(settings, _tell) as bench:
         return int(str(run_station(_upload, request, bench).facts["version"]))
 

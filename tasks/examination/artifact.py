@@ -47,7 +47,7 @@ def _graph_checks(path: Path) -> tuple[Check, ...]:
 
     try:
         model = onnx.load(path, load_external_data=False)
-        onnx.checker.check_model(model, full_check=False)
+        onnx.checker.check_model(model, full_check=True)
     except Exception as error:  # noqa: BLE001 - protobuf and the checker raise many unrelated types for a bad file
         return (Check("file is valid ONNX", Verdict.FAILED, f"{type(error).__name__}: {str(error)[:300]}"),)
     problems = graph_problems(model)

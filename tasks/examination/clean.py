@@ -16,7 +16,7 @@ _DRAWS = 1000
 
 @dataclass(frozen=True)
 class CleanMetrics:
-    """values and ci95: accuracy, balanced_accuracy; with two classes also recall and false_positive_rate.
+    """values, ci95: accuracy, balanced_accuracy; of two classes also recall, precision, f1, false_positive_rate.
 
     class_recall, class_prior: one number a class; None where the class has no row.
     """
@@ -47,12 +47,33 @@ def clean_metrics(labels: "NDArray[np.int64]", predicted: "NDArray[np.int64]", c
         "balanced_accuracy": _balanced_interval(labels, right, classes, seed),
     }
     if classes == 2:
-        for name, group, hits in (("recall", labels == 1, right), ("false_positive_rate", labels == 0, ~right)):
-            if group.any():
-                values[name] = float(hits[group].mean())
-                ci95[name] = wilson(int(hits[group].sum()), int(group.sum()))
+        _add_binary(values, ci95, labels, predicted, seed)
     prior = tuple(float((labels == number).mean()) for number in range(classes))
     return CleanMetrics(len(labels), values, ci95, tuple(recalls), prior)
+
+
+def _add_binary(
+    values: dict[str, float],
+    ci95: dict[str, Interval],
+    labels: "NDArray[np.int64]",
+    predicted: "NDArray[np.int64]",
+    seed: int,
+) -> None:
+    """recall, precision and false positive rate where they have rows; f1 where anything is or is called positive."""
+    import numpy as np
+
+    positive, called = labels == 1, predicted == 1
+    shares = (("recall", positive, called), ("precision", called, positive), ("false_positive_rate", ~positive, called))
+    for name, group, hits in shares:
+        if group.any():
+            values[name] = float(hits[group].mean())
+            ci95[name] = wilson(int(hits[group].sum()), int(group.sum()))
+    table = np.array([(positive & called).sum(), (positive ^ called).sum(), (~positive & ~called).sum()])
+    if table[:2].sum():
+        values["f1"] = float(2 * table[0] / (2 * table[0] + table[1]))
+        drawn = np.random.default_rng(seed).multinomial(len(labels), table / len(labels), size=_DRAWS)
+        scores = 2 * drawn[:, 0] / np.maximum(2 * drawn[:, 0] + drawn[:, 1], 1)
+        ci95["f1"] = (float(np.quantile(scores, 0.025)), float(np.quantile(scores, 0.975)))
 
 
 def wilson(hits: int, rows: int) -> Interval:

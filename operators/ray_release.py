@@ -17,6 +17,7 @@ from assay.errors import EngineUnavailable
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
+JOB_MARK = "assay_run"
 _GRACE_SECONDS = 10.0
 
 
@@ -47,7 +48,7 @@ class ReleaseRayOperator(BaseOperator):
             )
         address = load_settings().ray_address
         if address:
-            wait_until(lambda: not living_jobs(address, dag_id, run_id), f"Ray jobs of run {run_id} at {address}")
+            wait_until(lambda: not living_jobs(address, run_id), f"Ray jobs of run {run_id} at {address}")
         self.log.info("Ray processes of run %s: %d ended, 0 left", run_id, ended)
         return {"ended": ended, "left": 0}
 
@@ -74,10 +75,10 @@ def end_processes(processes: list[psutil.Process]) -> int:
     return len(processes)
 
 
-def living_jobs(address: str, dag_id: str, run_id: str) -> list[int]:
-    """Pids of the drivers of this run that the cluster still counts as alive.
+def living_jobs(address: str, run_id: str) -> list[int]:
+    """Pids of drivers the cluster counts as alive although they are this run's, or are gone from this machine.
 
-    A driver of this run is a process with the run's marks; one that is gone but not yet marked dead counts too.
+    A driver says whose it is in its job's metadata, key `assay_run`.
     """
     import ray
 
@@ -86,7 +87,11 @@ def living_jobs(address: str, dag_id: str, run_id: str) -> list[int]:
     return [
         job.driver_pid
         for job in jobs
-        if not job.is_dead and job.driver_ip_address in here and _gone_or_of_run(job.driver_pid, dag_id, run_id)
+        if not job.is_dead
+        and (
+            dict(job.config.metadata).get(JOB_MARK) == run_id
+            or (job.driver_ip_address in here and not psutil.pid_exists(job.driver_pid))
+        )
     ]
 
 
@@ -113,13 +118,6 @@ def _is_of_run(process: psutil.Process, dag_id: str, run_id: str) -> bool:
     except (psutil.Error, OSError):
         return False
     return (marks.get("AIRFLOW_CTX_DAG_ID"), marks.get("AIRFLOW_CTX_DAG_RUN_ID")) == (dag_id, run_id)
-
-
-def _gone_or_of_run(pid: int, dag_id: str, run_id: str) -> bool:
-    try:
-        return _is_of_run(psutil.Process(pid), dag_id, run_id)
-    except psutil.NoSuchProcess:
-        return True
 
 
 def _children(process: psutil.Process) -> list[psutil.Process]:

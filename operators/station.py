@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
 # The gate must see a failed assay and refuse it in words; the drift signal must see a failed watch.
 _GOES_ON_WHEN_NOT_PASSED = frozenset({Step.ASSAY, Step.WATCH})
+# They load no class of a user's, so one that no longer reads must not stand between a person and a rollback.
+_NEEDS_NO_CLASSES = frozenset({Step.WATCH, Step.ROLLBACK, Step.CUT_OUT})
 _RETURN_VALUE = "return_value"
 
 
@@ -77,16 +79,18 @@ class StationOperator(BaseOperator, SkipMixin):
         from assay.settings import load_settings
         from assay.spec_file import load_spec
         from assay.station import StepRequest
-        from operators.form import given_parameters
+        from operators.form import form_defaults, given_parameters
         from operators.place import run_in_process
 
         settings = load_settings()
-        spec = load_spec(settings.pipelines / f"{self.pipeline}.yaml")
+        has_form = self.step not in _NEEDS_NO_CLASSES
+        spec = load_spec(settings.pipelines / f"{self.pipeline}.yaml", check_classes=has_form)
+        defaults = form_defaults(spec) if has_form else {}
         request = StepRequest(
             spec=spec,
             context=self._run_context(context, settings),
             inputs=self._products_upstream(context),
-            parameters=given_parameters(spec, cast(JsonObject, context["params"])),
+            parameters=given_parameters(defaults, cast(JsonObject, context["params"])),
         )
         say: Callable[[str], None] = self.log.info
         return run_in_process(self.station(context, spec), request, settings, say)
@@ -95,7 +99,6 @@ class StationOperator(BaseOperator, SkipMixin):
         import contextlib
 
         from assay.ledger import Ledger
-
         from operators.triggers import DagRun, trigger_of
 
         ti = context["ti"]

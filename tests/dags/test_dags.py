@@ -66,6 +66,7 @@ def parsed(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     (pipelines / "plain.yaml").write_text(PLAIN.format(name="plain"))
     (pipelines / "full.yaml").write_text(FULL)
     (pipelines / "by_hand.yaml").write_text(BY_HAND)
+    (pipelines / "lost.yaml").write_text(PLAIN.format(name="lost").replace("toy_model", "gone"))
     (pipelines / "broken.yaml").write_text(PLAIN.format(name="broken") + "  modle: x\n")
     environment = {
         **os.environ,
@@ -85,11 +86,14 @@ def parsed(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
 
 
 def test_sound_specs_draw_their_dags_although_another_is_broken(parsed: dict[str, Any]) -> None:
-    stages = ("train", "watch", "rollback")
-    pipelines = ("plain", "full", "by_hand")
-    assert set(parsed["dags"]) == {f"{name}.{stage}" for name in pipelines for stage in stages} | {
-        "assay.verify_ledger"
-    }
+    stages, pipelines = ("train", "watch", "rollback"), ("plain", "full", "by_hand")
+    sound = {f"{name}.{stage}" for name in pipelines for stage in stages}
+    assert {dag for dag in parsed["dags"] if not dag.startswith("lost.")} == sound | {"assay.verify_ledger"}
+
+
+def test_lost_model_class_stops_training_but_neither_watch_nor_rollback(parsed: dict[str, Any]) -> None:
+    assert {dag for dag in parsed["dags"] if dag.startswith("lost.")} == {"lost.watch", "lost.rollback"}
+    assert "lost.yaml" in next(iter(parsed["errors"].values()))
 
 
 def test_broken_spec_is_shown_as_an_import_error_with_its_line(parsed: dict[str, Any]) -> None:

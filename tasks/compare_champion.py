@@ -3,10 +3,7 @@
 import io
 from typing import TYPE_CHECKING
 
-from assay.loaders import open_loader
-
 from assay.bundle import ONNX_FILE, load_bundle
-from assay.dataset import iterate_batches, load_dataset
 from assay.decision import serving_now
 from assay.errors import IntegrityError, SpecError
 from assay.inference import OnnxModel, open_model
@@ -15,6 +12,7 @@ from assay.policy import Comparison
 from assay.records import Subject
 from assay.station import StepRequest
 from assay.workbench import Workbench
+from tasks.training.rows import load_rows
 
 if TYPE_CHECKING:
     from assay.sdk import Rows
@@ -35,20 +33,13 @@ def compare_champion(request: StepRequest, bench: Workbench, assayed: LedgerEntr
         return Comparison(champion=name)
     if assayed is None or rows not in assayed.report.inputs or "predictions" not in assayed.report.facts:
         return Comparison(champion=name, problem=f"the challenger has no answers on {rows}; run the assay step")
-    frozen = _frozen_rows(request, bench, assayed.report.inputs[rows])
+    frozen = load_rows(assayed.report.inputs[rows], request.spec, bench)
     try:
         answers = _open(bench, champion, name).predict(frozen.inputs).label
     except SpecError as error:
         problem = f"the champion cannot read these rows ({error}); cut it out if the challenger shall replace it"
         return Comparison(champion=name, problem=problem)
     return _count(name, frozen, answers == frozen.labels, _challenger_is_right(bench, assayed, frozen))
-
-
-def _frozen_rows(request: StepRequest, bench: Workbench, subject: Subject) -> "Rows":
-    version = load_dataset(subject, bench.store)
-    batches = iterate_batches(version, bench.store, bench.workdir)
-    rows: Rows = open_loader(request.spec).load_function(batches, version.label)
-    return rows
 
 
 def _open(bench: Workbench, champion: Subject, name: str) -> OnnxModel:

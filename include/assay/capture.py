@@ -70,6 +70,17 @@ def read_window(settings: Settings, name: str, rows: int, labelled: bool = False
     return _newest(parts, rows)
 
 
+def labelled_rows(settings: Settings, name: str) -> Iterator["pa.Table"]:
+    """All answered rows that have a label, oldest file first, with the columns of `read_window`."""
+    import pyarrow.parquet as pq
+
+    labels = _newest_labels(_root(settings) / name / "labels")
+    for path in sorted(requests_folder(settings, name).glob("[0-9]*.parquet")):
+        table = _with_labels(pq.read_table(path), labels, labelled=True)
+        if table.num_rows:
+            yield table.replace_schema_metadata(None)
+
+
 def dropped_requests(settings: Settings, name: str) -> int:
     """Requests that were answered but not captured because the queue was full."""
     import pyarrow.parquet as pq

@@ -53,3 +53,13 @@ def _index(name: str, options: Mapping[str, Json]) -> int:
     if name.isdecimal():
         return int(name)
     raise SpecError(f"label {name!r} is a name; list the classes in data.collector.options: classes: [{name}, …]")
+
+
+def label_names(column: "pa.ChunkedArray", data_type: "pa.DataType", options: Mapping[str, Json]) -> "pa.ChunkedArray":
+    """Class indices in a label column's type: the reverse of `label_indices`."""
+    import pyarrow as pa
+
+    classes = options.get("classes")
+    if (pa.types.is_string(data_type) or pa.types.is_large_string(data_type)) and isinstance(classes, list):
+        return pa.chunked_array([[str(classes[index]) for index in column.to_pylist()]], data_type)
+    return column.cast(data_type)

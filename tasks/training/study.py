@@ -11,7 +11,7 @@ from assay.spec import TrainSpec
 from tasks.training.budget import Spending
 from tasks.training.rows import TrainingRows
 from tasks.training.trials import Plan, Trial
-from tasks.training.worker import FAILED, FINAL, TrialTask, run_trial
+from tasks.training.worker import FAILED, FINAL, STOPPED, TrialTask, run_trial
 
 if TYPE_CHECKING:
     from ray.tune import Tuner
@@ -143,7 +143,7 @@ def _outcome(result: Any) -> TrialOutcome:
     trial = Trial(**result.config["trial"]) if result.config else Trial(-1, 0, {})
     metrics = dict(result.metrics or {})
     error = str(metrics.get(FAILED) or result.error or "")
-    ended = "failed" if error else "final" if metrics.get(FINAL) else "stopped"
+    ended = "failed" if error else "final" if metrics.get(FINAL) and not metrics.get(STOPPED) else "stopped"
     return TrialOutcome(
         trial=trial,
         ended=ended,
@@ -171,13 +171,13 @@ def _numbers(metrics: Mapping[str, Any]) -> dict[str, float]:
 
 
 _BOOKKEEPING = {
-    FINAL, "timestamp", "done", "training_iteration", "pid", "time_this_iter_s", "time_since_restore",
+    FINAL, STOPPED, "timestamp", "done", "training_iteration", "pid", "time_this_iter_s", "time_since_restore",
     "time_total_s", "iterations_since_restore", "should_checkpoint",
 }  # fmt: skip
 
 
 def _stopped_by(study: Study, outcomes: list[TrialOutcome], spending: Spending) -> str:
     unfinished = len(outcomes) < len(study.plan.trials) or any(o.ended == "stopped" for o in outcomes)
-    if (unfinished or any(o.metrics.get("stopped") for o in outcomes)) and spending.spent():
+    if unfinished and spending.spent():
         return spending.spent()
     return "trials" if study.plan.is_cut else ""

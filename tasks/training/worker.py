@@ -80,7 +80,7 @@ class _Reporter:
         self.task, self.rows, self.made = task, rows, made
         self.first = next(iter(task.models))
         self.last: dict[str, float] = {}
-        self.stopped = ""
+        self.stopped = False
 
     def __call__(self, metrics: Mapping[str, float], checkpoint: Path | None) -> None:
         from ray import tune
@@ -90,7 +90,7 @@ class _Reporter:
         if checkpoint is not None:
             shutil.rmtree(checkpoint, ignore_errors=True)
         if time.time() > self.task.deadline:
-            self.stopped = "seconds"
+            self.stopped = True
             raise StopTraining("the budget's seconds are spent")
 
     def final(self, model: TrainableModel, checkpoint: Any) -> None:
@@ -102,7 +102,7 @@ class _Reporter:
         metrics = {**self.last, **self._accuracy(model, {})}
         if self.task.metric not in metrics:
             raise SpecError(f"train.metric {self.task.metric}: expected among the reported {sorted(metrics)}")
-        tune.report({**metrics, FINAL: 1, STOPPED: self.stopped}, checkpoint=checkpoint)
+        tune.report({**metrics, FINAL: 1, STOPPED: int(self.stopped)}, checkpoint=checkpoint)
 
     def _accuracy(self, model: TrainableModel | None, reported: Mapping[str, float]) -> dict[str, float]:
         if model is None or "accuracy" in reported:

@@ -166,9 +166,7 @@ def _environment(home: Path, settings: Settings, url: str, port: int) -> dict[st
         "API_AUTH__JWT_SECRET": "j" * 64,
         "WORKERS__MIN_HEARTBEAT_INTERVAL": "1",
         "SCHEDULER__SCHEDULER_IDLE_SLEEP_TIME": "0.1",
-        "OPENLINEAGE__TRANSPORT": json.dumps(
-            {"type": "file", "log_file_path": f"{home}/lineage.jsonl", "append": True}
-        ),
+        "OPENLINEAGE__TRANSPORT": json.dumps(lineage),
         "OPENLINEAGE__EXECUTE_IN_THREAD": "True",
     }
     return {

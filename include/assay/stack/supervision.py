@@ -88,12 +88,8 @@ def is_supervised(home: Home) -> bool:
 
 def start_program(home: Home, name: str) -> None:
     """Start one program; no-op when it runs."""
-    with _rpc(home) as rpc:
-        try:
-            rpc.startProcess(name, False)
-        except xmlrpc.client.Fault as fault:
-            if "ALREADY_STARTED" not in fault.faultString:
-                raise EngineUnavailable(f"{name}: supervisor says {fault.faultString}; see {home.logs}") from fault
+    with _rpc(home) as rpc, contextlib.suppress(_AlreadyStarted):
+        rpc.startProcess(name, False)
 
 
 def program_states(home: Home) -> dict[str, tuple[str, int]]:
@@ -124,6 +120,10 @@ def _literal(path: Path) -> str:
     return str(path).replace("%", "%%")
 
 
+class _AlreadyStarted(Exception):
+    """The program runs."""
+
+
 @contextlib.contextmanager
 def _rpc(home: Home) -> Iterator[Any]:
     """Supervisor's XML-RPC over its socket."""
@@ -131,6 +131,10 @@ def _rpc(home: Home) -> Iterator[Any]:
     proxy = xmlrpc.client.ServerProxy("http://127.0.0.1/RPC2", transport=transport)
     try:
         yield cast(Any, proxy).supervisor
+    except xmlrpc.client.Fault as fault:
+        if "ALREADY_STARTED" in fault.faultString:
+            raise _AlreadyStarted from fault
+        raise EngineUnavailable(f"the supervisor of {home.root} says {fault.faultString}; see {home.logs}") from fault
     except (OSError, http.client.HTTPException) as error:
         raise EngineUnavailable(
             f"the supervisor of {home.root} does not answer ({error}); `assay up` starts it"

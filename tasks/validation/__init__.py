@@ -1,0 +1,1 @@
+"""Questions about a raw dataset version that need no model."""

@@ -4,18 +4,47 @@ Raw form, in the dataset and when served: float32 (rows, 8, 8), pixel values 0 t
 Model space: float32 (rows, 1, 8, 8) in [0, 1].
 """
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
-from assay.sdk import GradientModel, Range, Rows, TrainingContext
+from assay.errors import SpecError
+from assay.sdk import Collected, Collector, GradientModel, Range, Rows, TrainingContext
 
 if TYPE_CHECKING:
+    import pyarrow as pa
     import torch
     from numpy.typing import NDArray
 
 SIDE = 8
 PIXEL_MAXIMUM = 16.0
 CLASSES = 10
+
+
+class DigitsCollector(Collector):
+    """`digits.csv.gz` of scikit-learn: 64 pixels and a label a line."""
+
+    def describe_function(self, workdir: Path) -> Collected:
+        """Row ids are positions in the file, which never changes its order."""
+        return Collected(kind="image", label="label", row_id_rule="position in digits.csv.gz")
+
+    def rows_function(self, workdir: Path) -> "Iterator[pa.RecordBatch]":
+        """One batch: row_id, image (8 lists of 8 pixels), label. Raises SpecError for any other file."""
+        import gzip
+
+        import numpy as np
+        import pyarrow as pa
+
+        path = workdir / "sklearn/datasets/data/digits.csv.gz"
+        with gzip.open(path, "rt") as lines:
+            table = np.loadtxt(lines, delimiter=",", dtype=np.float32, ndmin=2)
+        if table.shape[1] != SIDE * SIDE + 1:
+            raise SpecError(f"{path.name}: expected 64 pixels and a label a line, found {table.shape[1]} columns")
+        pixels = pa.array(table[:, :-1].ravel())
+        images = pa.FixedSizeListArray.from_arrays(pa.FixedSizeListArray.from_arrays(pixels, SIDE), SIDE)
+        labels = pa.array(table[:, -1].astype(np.int64))
+        row_ids = [f"digit-{position:05d}" for position in range(len(table))]
+        yield pa.RecordBatch.from_pydict({"row_id": row_ids, "image": images, "label": labels})
 
 
 class DigitsModel(GradientModel):

@@ -4,17 +4,81 @@ Raw form, in the dataset and when served: one string a mail, its subject, a newl
 """
 
 import json
-from collections.abc import Sequence
+import re
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 from assay.errors import SpecError
-from assay.sdk import Range, Rows, TrainableModel, TrainingContext
+from assay.sdk import Collected, Collector, Range, Rows, TrainableModel, TrainingContext
 
 if TYPE_CHECKING:
+    import pyarrow as pa
     from numpy.typing import NDArray
 
 _WORDS, _NUMBERS = "vocabulary.json", "weights.safetensors"
+
+
+# The mbox line that a mail server writes on delivery; later header lines carry what the sender claims.
+_DELIVERED = re.compile(rb"From \S+\s+\w{3} (\w{3})\s+(\d+) (\d\d:\d\d:\d\d) (\d{4})")
+_SUBJECT = re.compile(rb"^Subject:(.*(?:\n[ \t].*)*)", re.MULTILINE | re.IGNORECASE)
+_LONGEST_CHARACTERS = 10_000
+
+
+class SpamCollector(Collector):
+    """SpamAssassin's public mails in the order of their delivery; the folder is the label.
+
+    after, before: ISO days; mails delivered from `after` on and before `before` are taken, undated ones never.
+    """
+
+    def __init__(self, after: str = "2002-06-01", before: str = "2002-08-01") -> None:
+        self.after, self.before = (datetime.fromisoformat(day).replace(tzinfo=UTC) for day in (after, before))
+
+    def describe_function(self, workdir: Path) -> Collected:
+        """Row ids are folder and file name, which holds a digest of the mail."""
+        return Collected(kind="text", label="label", row_id_rule="folder and file name of the mail")
+
+    def rows_function(self, workdir: Path) -> "Iterator[pa.RecordBatch]":
+        """One batch: row_id, delivered, text, label. Raises SpecError when no mail was delivered in the days."""
+        import pyarrow as pa
+
+        dated = [
+            (delivered, f"{path.parent.name}/{path.stem}", mail)
+            for path in sorted(workdir.glob("data/*/*.txt"))
+            if (delivered := delivery_time(mail := path.read_bytes())) and self.after <= delivered < self.before
+        ]
+        if not dated:
+            raise SpecError(
+                f"spam: expected mails from {self.after:%F} to {self.before:%F}, found none in data/*/*.txt"
+            )
+        dated.sort(key=lambda mail: mail[:2])
+        yield pa.RecordBatch.from_pydict(
+            {
+                "row_id": [row_id for _, row_id, _ in dated],
+                "delivered": pa.array([delivered for delivered, _, _ in dated], pa.timestamp("s", tz="UTC")),
+                "text": [mail_text(mail) for _, _, mail in dated],
+                "label": pa.array([int(row_id.startswith("spam")) for _, row_id, _ in dated], pa.int64()),
+            }
+        )
+
+
+def delivery_time(mail: bytes) -> datetime | None:
+    """When the mail was delivered, by its mbox line; None when it has none that parses."""
+    found = _DELIVERED.match(mail)
+    if found is None:
+        return None
+    return datetime.strptime(" ".join(part.decode() for part in found.groups()), "%b %d %H:%M:%S %Y").replace(
+        tzinfo=UTC
+    )
+
+
+def mail_text(mail: bytes) -> str:
+    """Subject, a newline, and the body, at most 10,000 characters; other header lines tell dates and routes."""
+    head, _, body = mail.partition(b"\n\n")
+    subject = _SUBJECT.search(head)
+    text = (subject[1].strip() if subject else b"") + b"\n" + body
+    return text.decode("utf-8", "replace").replace("\0", " ")[:_LONGEST_CHARACTERS]
 
 
 class SpamModel(TrainableModel):

@@ -50,6 +50,14 @@ class RunState:
         return self.state in ("success", "failed")
 
 
+@dataclass(frozen=True)
+class RunName:
+    """One run of a DAG, and whether an asset event started it."""
+
+    run_id: str
+    is_asset_triggered: bool
+
+
 @dataclass
 class AirflowApi:
     """url: without a trailing slash. sleep and clock are arguments so that waiting can be tested."""
@@ -106,6 +114,14 @@ class AirflowApi:
         """Start a run named by the caller; asking twice for the same run starts one."""
         body: JsonObject = {"dag_run_id": run_id, "logical_date": None, "conf": dict(conf)}
         self._call("POST", f"/dags/{_quoted(dag_id)}/dagRuns", body, accepted=(200, 409))
+
+    def runs(self, dag_id: str, limit: int = 50) -> list[RunName]:
+        """The newest runs of a DAG, newest first."""
+        answer = self._call("GET", f"/dags/{_quoted(dag_id)}/dagRuns?order_by=-run_after&limit={limit}")
+        return [
+            RunName(str(run["dag_run_id"]), run["run_type"] == "asset_triggered")
+            for run in cast("list[JsonObject]", answer["dag_runs"])
+        ]
 
     def run_state(self, dag_id: str, run_id: str) -> RunState:
         """How the run stands now."""

@@ -42,9 +42,6 @@ class TritonClient:
         """Stop serving every version of `name`."""
         self._manage(name, "unload")
 
-    def is_ready(self, name: str, version: int) -> bool:
-        return self._send("GET", f"/v2/models/{name}/versions/{version}/ready").status_code == 200
-
     def ready_versions(self, name: str) -> list[int]:
         """Versions that answer, ascending; requests that name none go to the last."""
         index = self._checked("POST", "/v2/repository/index", headers=self._admin).json()

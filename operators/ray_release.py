@@ -83,7 +83,10 @@ def living_jobs(address: str, run_id: str) -> list[int]:
     import ray
 
     here = {ray.util.get_node_ip_address(), "127.0.0.1"}  # type: ignore[no-untyped-call]
-    jobs = ray._raylet.GcsClient(address=address).get_all_job_info().values()  # type: ignore[attr-defined]
+    try:
+        jobs = ray._raylet.GcsClient(address=address).get_all_job_info().values()  # type: ignore[attr-defined]
+    except ray.exceptions.RayError as error:
+        raise EngineUnavailable(f"Ray at {address}: {error}; is the cluster up? `assay status` tells") from error
     return [
         job.driver_pid
         for job in jobs

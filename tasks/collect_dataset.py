@@ -1,0 +1,150 @@
+"""Sources to files, files to rows, rows to a dataset version.
+
+Everything is fetched and its checksums held against the spec before a byte is parsed. Shards and manifest are
+content-addressed and the manifest comes last: an interrupted collection leaves no version, and collecting
+unchanged data again names the same one.
+"""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from assay.dataset import DatasetVersion, save_dataset
+from assay.errors import SpecError
+from assay.json_types import Json
+from assay.loaders import load_class
+from assay.readers.read import read_files
+from assay.records import Check, Step, StepReport, Subject, Verdict
+from assay.sdk import Collected, Collector
+from assay.shards import write_shards
+from assay.sources.captured import CapturedRows, captured_batches, fetch_captured
+from assay.sources.fetch import fetch_sources
+from assay.sources.landing import FetchedSource, Landing
+from assay.spec import CapturedSource, CollectorSpec
+from assay.station import StepRequest
+from assay.workbench import Workbench
+from tasks.collection.origins import captured_fact, manifest_sources, source_facts, told_facts
+from tasks.collection.raw_rows import RawRows
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+
+def collect_dataset(request: StepRequest, bench: Workbench) -> StepReport:
+    """Make `raw`, the version named after the pipeline.
+
+    facts: rows, captured, sources (uri, sha256, etag, fetched_at, package, version), new_version.
+    Raises SpecError for data that is not as the spec says, IntegrityError for a changed checksum,
+    EngineUnavailable when a source does not answer.
+    """
+    spec = request.spec.data.collector
+    landing = Landing(_folder(bench, "sources"), _folder(bench, "archives"), bench.clock())
+    fetched = fetch_sources(spec.sources, landing, bench.settings)
+    captured = _captured(request, bench, landing)
+    described, batches = _parse(spec, landing.folder, fetched)
+    rows = RawRows(spec, batches)
+    shards = write_shards(_every_row(rows, captured, spec), bench.store, bench.workdir)
+    if not shards:
+        raise SpecError(
+            f"{request.spec.name}: expected rows, found none in {len(fetched)} sources; mend data.collector"
+        )
+    facts = source_facts(fetched, bench.store) + [captured_fact(part) for part in captured]
+    facts += told_facts(described.sources, facts, landing.at)
+    version = DatasetVersion(
+        name=request.spec.name,
+        kind=spec.kind,
+        label=spec.label,
+        columns=_columns(rows, captured, spec),
+        shards=shards,
+        sources=manifest_sources(facts),
+        row_id_rule=described.row_id_rule or rows.row_id_rule or "request id and row of the captured answer",
+    )
+    return _report(request, bench, version, facts, sum(part.rows for part in captured))
+
+
+def _folder(bench: Workbench, name: str) -> Path:
+    folder = bench.workdir / name
+    folder.mkdir()
+    return folder
+
+
+def _captured(request: StepRequest, bench: Workbench, landing: Landing) -> list[CapturedRows]:
+    if not any(isinstance(source, CapturedSource) for source in request.spec.data.collector.sources):
+        return []
+    return [fetch_captured(bench.settings, request.spec.name, landing.at)]
+
+
+def _parse(
+    spec: CollectorSpec, folder: Path, fetched: list[FetchedSource]
+) -> tuple[Collected, Iterator["pa.RecordBatch"]]:
+    if ":" in spec.reader:
+        collector = _collector(spec)
+        return _agreed(collector.describe_function(folder), spec), iter(collector.rows_function(folder))
+    names = [(source.uri, file.name) for source in fetched for file in source.files]
+    files = [folder / name for uri, name in names if not uri.startswith("sql:")]
+    queries = [folder / name for uri, name in names if uri.startswith("sql:")]
+    return Collected(), read_files(spec, files, queries)
+
+
+def _collector(spec: CollectorSpec) -> Collector:
+    try:
+        collector: Collector = load_class(spec.reader, Collector)(**spec.options)
+    except TypeError as error:
+        raise SpecError(f"{spec.reader}: {error}; data.collector.options are its constructor's keywords") from error
+    return collector
+
+
+def _agreed(described: Collected, spec: CollectorSpec) -> Collected:
+    for key in ("kind", "label"):
+        told, said = getattr(described, key), getattr(spec, key)
+        if told and told != said:
+            raise SpecError(
+                f"data.collector.{key}: the spec says {said!r}, {spec.reader} says {told!r}; mend one of them"
+            )
+    return described
+
+
+def _every_row(rows: RawRows, captured: list[CapturedRows], spec: CollectorSpec) -> Iterator["pa.RecordBatch"]:
+    yield from rows
+    for part in captured:
+        yield from captured_batches(part, spec, rows.schema)
+
+
+def _columns(rows: RawRows, captured: list[CapturedRows], spec: CollectorSpec) -> dict[str, str]:
+    schema = rows.schema
+    if schema is None:
+        schema = next(captured_batches(captured[0], spec, None)).schema
+    return {field.name: str(field.type) for field in schema}
+
+
+def _report(
+    request: StepRequest, bench: Workbench, version: DatasetVersion, sources: list[dict[str, Json]], captured: int
+) -> StepReport:
+    raw = save_dataset(version, bench.store)
+    previous = _previous(request, bench)
+    bench.say(f"collect: {version.rows} rows in {len(version.shards)} shards, {_news(raw, previous)}")
+    detail = f"{version.rows} rows from {len(sources)} sources, every checksum as the spec says"
+    return StepReport(
+        step=Step.COLLECT,
+        pipeline=request.spec.name,
+        verdict=Verdict.PASSED,
+        products={"raw": raw},
+        checks=(Check("rows", Verdict.PASSED, detail, float(version.rows), 1.0),),
+        facts={
+            "rows": version.rows,
+            "captured": captured,
+            "shards": len(version.shards),
+            "sources": sources,
+            "new_version": raw != previous,
+        },
+    )
+
+
+def _previous(request: StepRequest, bench: Workbench) -> Subject | None:
+    """What the collection before this one made."""
+    entries = bench.ledger.find(step=Step.COLLECT, pipeline=request.spec.name, limit=1)
+    return entries[0].report.products.get("raw") if entries else None
+
+
+def _news(raw: Subject, previous: Subject | None) -> str:
+    return "unchanged" if raw == previous else f"version {raw.sha256[:12]}"

@@ -1,0 +1,1 @@
+"""What the collect step is made of."""

@@ -1,0 +1,85 @@
+"""Parsed rows made uniform: one schema, a label, a string `row_id` in front."""
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from assay.dataset import ROW_ID
+from assay.errors import SpecError
+from assay.feature_columns import feature_columns
+from assay.near_miss import suggestion
+from assay.row_content import Likeness, row_digests
+from assay.shards import plain_schema
+from assay.spec import CollectorSpec
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+BY_CONTENT = "first 128 bits of the SHA-256 of the row's values; -2, -3, … for later copies of an equal row"
+
+
+class RawRows:
+    """The rows of `batches` in order; `schema` is known after the first one."""
+
+    def __init__(self, collector: CollectorSpec, batches: Iterator["pa.RecordBatch"]) -> None:
+        self.collector, self.batches = collector, batches
+        self.schema: pa.Schema | None = None
+        self.row_id_rule = ""
+        self._parsed: pa.Schema | None = None
+        self._copies: dict[bytes, int] = {}
+
+    def __iter__(self) -> Iterator["pa.RecordBatch"]:
+        """Batches under `schema`.
+
+        Raises SpecError when the label or id column is absent, no column fits the kind, or a batch has other columns.
+        """
+        import pyarrow as pa
+
+        for batch in self.batches:
+            if self._parsed is None:
+                self._parsed = plain_schema(batch.schema)
+                self._check(self._parsed)
+            rows = self._with_ids(_conform(pa.Table.from_batches([batch]), self._parsed))
+            self.schema = rows.schema
+            yield from rows.to_batches()
+
+    def _check(self, schema: "pa.Schema") -> None:
+        wanted = {"label": self.collector.label, "row_id": self.collector.row_id}
+        for key, name in wanted.items():
+            if name and name not in schema.names:
+                hint = suggestion(name, schema.names)
+                raise SpecError(f"data.collector.{key}: the rows have no column {name!r}; {hint}")
+        self.row_id_rule = f"column {self._id_column(schema)}" if self._id_column(schema) else BY_CONTENT
+        inputs = schema.remove(schema.get_field_index(self.collector.row_id)) if self.collector.row_id else schema
+        feature_columns(inputs, self.collector.kind, self.collector.label)
+
+    def _id_column(self, schema: "pa.Schema") -> str:
+        return self.collector.row_id or (ROW_ID if ROW_ID in schema.names else "")
+
+    def _with_ids(self, table: "pa.Table") -> "pa.Table":
+        import pyarrow as pa
+
+        column = self._id_column(table.schema)
+        if column:
+            ids = table[column].cast(pa.string())
+            if ids.null_count:
+                raise SpecError(f"row ids: {ids.null_count} are missing in column {column!r}; mend the data")
+            return table.drop_columns([column]).add_column(0, ROW_ID, ids)
+        digests = row_digests(table, table.column_names, Likeness.EXACT)
+        return table.add_column(0, ROW_ID, pa.array([self._content_id(digest) for digest in digests], pa.string()))
+
+    def _content_id(self, digest: bytes) -> str:
+        copies = self._copies[digest] = self._copies.get(digest, 0) + 1
+        return digest.hex() if copies == 1 else f"{digest.hex()}-{copies}"
+
+
+def _conform(table: "pa.Table", schema: "pa.Schema") -> "pa.Table":
+    import pyarrow as pa
+
+    if set(table.column_names) != set(schema.names):
+        raise SpecError(
+            f"the rows change their columns: expected {', '.join(schema.names)}, found {', '.join(table.column_names)}"
+        )
+    try:
+        return table.select(schema.names).cast(schema)
+    except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
+        raise SpecError(f"the rows change a column's type: {error}; give it one type in every file") from error

@@ -158,7 +158,13 @@ class Collector(ABC):
 
     `captured` rows need no code: Assay appends them itself under the schema of the first batch, the served
     input in the input columns (tabular: in their order), people's label in the label, null in other columns.
+
+    time_column: the column that dates a row, and replay_options: the options under which the rows after the
+    training data are collected; both are needed by `assay replay` only.
     """
+
+    time_column: ClassVar[str] = ""
+    replay_options: ClassVar[Mapping[str, Json]] = {}
 
     def describe_function(self, workdir: Path) -> Collected:
         """Describe the rows; called once before `rows_function`. The default leaves everything to the spec."""

@@ -5,12 +5,13 @@ Raw form, in the dataset and when served: one string a mail, its subject, a newl
 
 import json
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 from assay.errors import SpecError
+from assay.json_types import Json
 from assay.sdk import Collected, Collector, Range, Rows, TrainableModel, TrainingContext
 
 if TYPE_CHECKING:
@@ -31,6 +32,9 @@ class SpamCollector(Collector):
 
     after, before: ISO days; mails delivered from `after` on and before `before` are taken, undated ones never.
     """
+
+    time_column = "delivered"
+    replay_options: ClassVar[Mapping[str, Json]] = {"after": "2002-08-01", "before": "2002-11-01"}
 
     def __init__(self, after: str = "2002-06-01", before: str = "2002-08-01") -> None:
         self.after, self.before = (datetime.fromisoformat(day).replace(tzinfo=UTC) for day in (after, before))

@@ -5,6 +5,8 @@ numbers suffice is the gate's business.
 """
 
 import io
+import tempfile
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from assay.bundle import ONNX_FILE, ModelBundle, fetch_bundle
@@ -36,7 +38,7 @@ def assay_model(request: StepRequest, bench: Workbench) -> StepReport:
     label, predicted. facts.evasion: one entry a threat model.
     """
     subjects = {role: request.input(role) for role in ("model", "candidate", *SEGMENTS)}
-    folder = bench.workdir / "model"
+    folder = Path(tempfile.mkdtemp(prefix="model-", dir=bench.workdir))
     bundle = fetch_bundle(subjects["model"], bench.store, folder)
     if bundle.exported_from != subjects["candidate"].sha256:
         raise IntegrityError(

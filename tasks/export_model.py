@@ -3,7 +3,9 @@
 The product cites the candidate's digest, so what is served is bound to what was trained.
 """
 
+import tempfile
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from assay.bundle import ONNX_FILE, save_bundle
@@ -47,8 +49,7 @@ def export_model(request: StepRequest, bench: Workbench) -> StepReport:
     """
     candidate, holdout = request.input("candidate"), request.input("holdout")
     model, made = load_candidate(candidate, request.spec, bench)
-    folder = bench.workdir / "onnx"
-    folder.mkdir()
+    folder = Path(tempfile.mkdtemp(prefix="onnx-", dir=bench.workdir))
     path = folder / ONNX_FILE
     model.export_function(path)
     sha256 = sha256_file(path)

@@ -54,6 +54,7 @@ def fit_module(
     for epoch in range(first, plan.epochs):
         loss = _epoch(module, optimiser, (data, targets), context, plan, epoch=epoch)
         checkpoint = context.workdir / f"epoch-{epoch + 1}"
+        checkpoint.mkdir(parents=True, exist_ok=True)
         save(checkpoint)
         _save_resume(checkpoint, module, optimiser, epoch + 1)
         context.report({"epoch": epoch + 1, "loss": loss}, checkpoint)

@@ -1,5 +1,6 @@
 """A trained model as a candidate bundle: the class's own state, never pickle, and what it was made from."""
 
+import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -22,7 +23,7 @@ def save_candidate(
     """Load the trial's checkpoint and save the model alone: what only resuming needs stays behind."""
     model: TrainableModel = load_class(spec.train.model)()
     model.load_function(checkpoint)
-    folder = bench.workdir / "candidate"
+    folder = Path(tempfile.mkdtemp(prefix="candidate-", dir=bench.workdir))
     model.save_function(folder)
     everything = {"model": spec.train.model, **best.trial.to_json(), **facts}
     return save_bundle(spec.name, "candidate", folder, bench.store, facts=everything)
@@ -33,7 +34,7 @@ def load_candidate(subject: Subject, spec: PipelineSpec, bench: "Workbench") -> 
 
     The class comes from the spec, not from the bundle: a bundle must not choose which code runs.
     """
-    folder = bench.workdir / f"candidate-{subject.sha256[:16]}"
+    folder = Path(tempfile.mkdtemp(prefix="candidate-", dir=bench.workdir))
     bundle = fetch_bundle(subject, bench.store, folder)
     found = bundle.facts.get("model")
     if bundle.form != "candidate" or found != spec.train.model:

@@ -69,6 +69,7 @@ def _train(
     )
     model = _execute(task, rows, context, trial["parameters"], made)
     final = workdir / "final"
+    final.mkdir()
     model.save_function(final)
     reporter.final(model, tune.Checkpoint.from_directory(str(final)))
 

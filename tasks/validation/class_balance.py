@@ -20,7 +20,7 @@ def class_shares(version: DatasetVersion, frame: "pd.DataFrame") -> dict[str, fl
         return {}
     labels = frame[version.label].dropna()
     counts = labels.map(_class_name).value_counts()
-    return {name: int(count) / len(labels) for name, count in sorted(counts.items())}
+    return {str(name): int(counts[name]) / len(labels) for name in sorted(counts.index)}
 
 
 def trusted_shares(ledger: "Ledger", pipeline: str, raw_sha256: str) -> tuple[dict[str, float], str] | None:
@@ -42,7 +42,8 @@ def judge_class_shift(
     before, sha256 = trusted
     shifts = {name: abs(shares.get(name, 0.0) - before.get(name, 0.0)) for name in {*shares, *before}}
     name = max(sorted(shifts), key=lambda one: shifts[one])
-    words = f"class {name}: {before.get(name, 0.0):.1%} in the trusted version {sha256[:12]}, {shares.get(name, 0.0):.1%} now"
+    was, is_now = before.get(name, 0.0), shares.get(name, 0.0)
+    words = f"class {name}: {was:.1%} in the trusted version {sha256[:12]}, {is_now:.1%} now"
     holds = shifts[name] <= max_class_shift
     return Check("class_shift", Verdict.PASSED if holds else Verdict.FAILED, words, shifts[name], max_class_shift)
 

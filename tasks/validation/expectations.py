@@ -67,7 +67,7 @@ def _build(expectation: Expectation) -> Any:
             f"data.expectations: expected an expectation of Great Expectations, found {expectation.expect!r}; "
             f"{suggestion(expectation.expect, legal)}"
         )
-    rule = registry.get_expectation_impl(expectation.expect)
+    rule: Any = registry.get_expectation_impl(expectation.expect)
     try:
         return rule(**expectation.arguments)
     except (ValueError, TypeError) as error:

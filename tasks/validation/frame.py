@@ -4,7 +4,7 @@ A nested numeric column (an image) is replaced by NAME_min, NAME_max and NAME_me
 expectations can be written about images too; NaN and infinities inside a row show in these.
 """
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from assay.dataset import DatasetVersion, iterate_batches
 
@@ -33,7 +33,7 @@ def derived_names(column: str) -> tuple[str, ...]:
     return tuple(f"{column}_{statistic}" for statistic in DERIVED)
 
 
-def _scalars(batch: "pa.RecordBatch", column: str) -> "list[tuple[str, pd.Series[object]]]":
+def _scalars(batch: "pa.RecordBatch", column: str) -> "list[tuple[str, pd.Series[Any]]]":
     import pyarrow as pa
 
     array = batch.column(column)
@@ -69,7 +69,7 @@ def _is_number(kind: "pa.DataType") -> bool:
     return bool(pa.types.is_integer(kind) or pa.types.is_floating(kind))
 
 
-def _series(values: list[float]) -> "pd.Series[object]":
+def _series(values: list[float]) -> "pd.Series[float]":
     import pandas as pd
 
     return pd.Series(values, dtype="float64")

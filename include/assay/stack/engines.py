@@ -111,6 +111,8 @@ def _triton(home: Home) -> Start:
         f"--backend-directory={backends}",
         "--model-control-mode=explicit",
         "--exit-on-error=false",
+        # Our config.pbtxt is complete; guessing it anew would cost a second at every load.
+        "--disable-auto-complete-config",
         "--exit-timeout-secs=5",
         "--http-address=127.0.0.1",
         f"--http-port={home.ports['triton']}",

@@ -36,7 +36,7 @@ class Threshold(TrainableModel):
         return np.stack([1 - positive, positive], axis=1)
 
     def save_function(self, folder: Path) -> None:
-        folder.mkdir(parents=True)
+        folder.mkdir(parents=True, exist_ok=True)
         (folder / "cut.json").write_text(json.dumps(self.cut))
 
     def load_function(self, folder: Path) -> None:

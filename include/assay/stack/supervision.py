@@ -88,7 +88,7 @@ def is_supervised(home: Home) -> bool:
 
 def start_program(home: Home, name: str) -> None:
     """Start one program; no-op when it runs."""
-    with _rpc(home) as rpc, contextlib.suppress(_AlreadyStarted):
+    with contextlib.suppress(_AlreadyStarted), _rpc(home) as rpc:
         rpc.startProcess(name, False)
 
 

@@ -1,0 +1,70 @@
+"""Rows of stored versions: pick some of them into a new version, shards shared where nothing changes."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from assay.dataset import DatasetVersion, Shard, iterate_batches
+from assay.row_content import Likeness, row_digests
+from assay.shards import write_shards
+from assay.store import Store
+
+if TYPE_CHECKING:
+    import numpy as np
+    import pyarrow as pa
+    from numpy.typing import NDArray
+
+
+def version_schema(version: DatasetVersion, store: Store, folder: Path) -> "pa.Schema":
+    """The Arrow schema of the rows: the manifest names types as text only. Needs at least one shard."""
+    import pyarrow.parquet as pq
+
+    path = store.fetch(version.shards[0].sha256, folder / "schema.parquet")
+    try:
+        return pq.read_schema(path).remove_metadata()
+    finally:
+        path.unlink(missing_ok=True)
+
+
+def version_digests(
+    version: DatasetVersion, columns: list[str], likeness: Likeness, store: Store, folder: Path
+) -> list[bytes]:
+    """One content digest a row, in order."""
+    batches = iterate_batches(version, store, folder, columns)
+    return [digest for batch in batches for digest in row_digests(batch, columns, likeness)]
+
+
+def without_rows(version: DatasetVersion, keep: "NDArray[np.bool_]", store: Store, folder: Path) -> tuple[Shard, ...]:
+    """Shards that hold only the rows in `keep`; a shard that loses no row stays as it is."""
+    kept: list[Shard] = []
+    start = 0
+    for shard in version.shards:
+        mask = keep[start : start + shard.rows]
+        start += shard.rows
+        if mask.all():
+            kept.append(shard)
+        elif mask.any():
+            stem = shard.name.removesuffix(".parquet")
+            kept += picked_shards(replace(version, shards=(shard,)), mask, store, folder, f"{stem}-kept")
+    return tuple(kept)
+
+
+def picked_shards(
+    version: DatasetVersion, keep: "NDArray[np.bool_]", store: Store, folder: Path, prefix: str
+) -> tuple[Shard, ...]:
+    """New shards of the rows in `keep`, in order."""
+    return write_shards(_picked(version, keep, store, folder), store, folder, prefix)
+
+
+def _picked(
+    version: DatasetVersion, keep: "NDArray[np.bool_]", store: Store, folder: Path
+) -> Iterator["pa.RecordBatch"]:
+    import pyarrow as pa
+
+    start = 0
+    for batch in iterate_batches(version, store, folder):
+        mask = keep[start : start + batch.num_rows]
+        start += batch.num_rows
+        if mask.any():
+            yield batch.filter(pa.array(mask))

@@ -1,0 +1,107 @@
+"""The examination on real files: what it measures, and what it refuses to call examined."""
+
+import io
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+
+from assay.bundle import load_bundle, save_bundle
+from assay.errors import IntegrityError
+from assay.records import StepReport, Subject, Verdict
+from assay.spec import PipelineSpec
+from assay.workbench import Workbench
+from tasks.assay_model import assay_model
+from tasks.export_model import export_model
+from tests.tasks.model_story import THRESHOLD, make_spec, request_for, split
+from tests.tasks.training.trial_models import Threshold
+
+
+@pytest.fixture
+def subjects(bench: Workbench, tmp_path: Path) -> dict[str, Subject]:
+    """Train, holdout and recent rows, and a candidate that is right on all but those between 0.5 and 0.6."""
+    return {**split(bench), "candidate": candidate(bench, tmp_path / "candidate", 0.6)}
+
+
+def candidate(bench: Workbench, folder: Path, cut: float, model: str = THRESHOLD) -> Subject:
+    trained = Threshold()
+    trained.cut = cut
+    trained.save_function(folder)
+    facts = {"model": model, "classes": 2, "trained_on": "0" * 64}
+    return save_bundle("story", "candidate", folder, bench.store, facts=facts)
+
+
+def examine(bench: Workbench, subjects: dict[str, Subject], spec: PipelineSpec | None = None) -> StepReport:
+    spec = spec or make_spec()
+    exported = export_model(request_for(bench, spec, subjects), bench)
+    assert exported.verdict is Verdict.PASSED, exported.checks
+    return assay_model(request_for(bench, spec, {**subjects, **exported.products}), bench)
+
+
+def test_metrics_are_those_of_the_predictions_that_the_gate_reads(
+    bench: Workbench, subjects: dict[str, Subject]
+) -> None:
+    report = examine(bench, subjects)
+    assert report.verdict is Verdict.PASSED, report.checks
+    table = pq.read_table(io.BytesIO(bench.store.read(str(report.facts["predictions"])))).to_pandas()
+    assert table.groupby("segment").size().to_dict() == {"holdout": 120, "recent": 60}
+    holdout = table[table["segment"] == "holdout"]
+    metrics: Any = report.facts["metrics"]
+    assert metrics["accuracy"] == pytest.approx((holdout["label"] == holdout["predicted"]).mean())
+    assert metrics["accuracy"] < 1 and metrics["false_positive_rate"] == 0
+    recent: Any = report.facts["recent"]
+    assert recent["rows"] == 60
+    ci95: Any = report.facts["ci95"]
+    assert set(ci95) == set(metrics)
+
+
+def test_threat_model_on_a_model_without_gradients_is_not_checked(
+    bench: Workbench, subjects: dict[str, Subject]
+) -> None:
+    spec = make_spec(assay={"threat_models": [{"epsilon": 0.1}]})
+    report = examine(bench, subjects, spec)
+    assert report.verdict is Verdict.NOT_CHECKED
+    (check,) = [check for check in report.checks if check.verdict is Verdict.NOT_CHECKED]
+    assert check.name == "linf 0.1: examined" and "GradientModel" in check.detail
+    metrics: Any = report.facts["metrics"]
+    assert "robust_accuracy" not in metrics
+
+
+def test_model_of_another_candidate_is_refused(bench: Workbench, subjects: dict[str, Subject], tmp_path: Path) -> None:
+    exported = export_model(request_for(bench, make_spec(), subjects), bench)
+    other = candidate(bench, tmp_path / "other", 0.1)
+    mixed = {**subjects, **exported.products, "candidate": other}
+    with pytest.raises(IntegrityError, match="exported from"):
+        assay_model(request_for(bench, make_spec(), mixed), bench)
+
+
+def test_tampered_model_file_is_noticed_before_it_is_opened(bench: Workbench, subjects: dict[str, Subject]) -> None:
+    exported = export_model(request_for(bench, make_spec(), subjects), bench)
+    digest = load_bundle(exported.products["model"], bench.store).file("model.onnx").sha256
+    path: Path = bench.store._path(digest)  # type: ignore[attr-defined]  # the attacker knows the folder
+    data = bytearray(path.read_bytes())
+    data[-1] ^= 1
+    path.write_bytes(bytes(data))
+    with pytest.raises(IntegrityError, match=digest):
+        assay_model(request_for(bench, make_spec(), {**subjects, **exported.products}), bench)
+
+
+def test_export_that_answers_otherwise_than_the_model_is_refused(
+    bench: Workbench, subjects: dict[str, Subject], tmp_path: Path
+) -> None:
+    spec = make_spec("tests.tasks.test_assay_model:Liar")
+    liar = {**subjects, "candidate": candidate(bench, tmp_path / "liar", 0.5, "tests.tasks.test_assay_model:Liar")}
+    report = export_model(request_for(bench, spec, liar), bench)
+    assert report.verdict is Verdict.FAILED
+    failed = {check.name for check in report.checks if check.verdict is Verdict.FAILED}
+    assert failed == {"same probabilities", "same labels"}
+
+
+class Liar(Threshold):
+    """Exports another threshold than it predicts with."""
+
+    def predict_function(self, inputs: np.ndarray) -> np.ndarray:
+        answers: np.ndarray = super().predict_function(inputs)[:, ::-1]
+        return np.ascontiguousarray(answers)

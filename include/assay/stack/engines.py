@@ -50,7 +50,9 @@ def programs() -> tuple[Program, ...]:
         Program("mlflow", "mlflow", 40, _mlflow),
         Program("airflow-api", "airflow", 50, lambda home: _airflow(home, "api-server")),
         Program("airflow-dags", "airflow", 60, lambda home: _airflow(home, "dag-processor")),
+        # Their log servers would listen on every interface.
         Program("airflow-scheduler", "airflow", 60, lambda home: _airflow(home, "scheduler", "--skip-serve-logs")),
+        Program("airflow-triggers", "airflow", 60, lambda home: _airflow(home, "triggerer", "--skip-serve-logs")),
     )
 
 
@@ -92,7 +94,8 @@ def _s3(home: Home) -> Start:
 
 def _ray(home: Home) -> Start:
     arguments = (_tool("ray"), "start", "--head", "--block", "--node-ip-address=127.0.0.1",
-                 f"--port={home.ports['ray']}", "--include-dashboard=false", f"--num-cpus={os.cpu_count() or 1}",
+                 f"--port={home.ports['ray']}", f"--ray-client-server-port={home.ports['ray_client']}",
+                 "--include-dashboard=false", f"--num-cpus={os.cpu_count() or 1}",
                  f"--object-store-memory={_RAY_STORE_BYTES}", f"--temp-dir={home.run / 'ray'}",
                  "--disable-usage-stats")  # fmt: skip
     return Start(arguments, common_environment(home))
@@ -148,7 +151,6 @@ def _api(home: Home) -> Start:
 
 def _mlflow(home: Home) -> Start:
     arguments = (_tool("mlflow"), "server", "--host", "127.0.0.1", "--port", str(home.ports["mlflow"]),
-                 "--backend-store-uri", home.database_url("mlflow", "postgresql+psycopg2"),
                  "--artifacts-destination", "s3://mlflow", "--workers", "1")  # fmt: skip
     return Start(arguments, {**common_environment(home), **mlflow_environment(home)})
 

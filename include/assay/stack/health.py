@@ -1,12 +1,15 @@
 """Whether an engine answers in its own protocol; a living pid proves nothing."""
 
 from collections.abc import Callable, Mapping
+from datetime import datetime
 from importlib.metadata import version
 from typing import Any
 
 from assay.stack.home import Home
+from assay.stack.supervision import program_states
 
 _SECONDS = 5.0
+_AIRFLOW_PARTS = {"scheduler": "airflow-scheduler", "dag_processor": "airflow-dags", "triggerer": "airflow-triggers"}
 
 
 def health_checks() -> Mapping[str, Callable[[Home], str]]:
@@ -73,10 +76,15 @@ def _mlflow(home: Home) -> str:
 
 
 def _airflow(home: Home) -> str:
+    """Airflow believes a killed part for half a minute: its heartbeat has to come from the process that runs now."""
     found = _get(home.url("airflow") + "/api/v2/monitor/health").json()
-    for part in ("metadatabase", "scheduler", "dag_processor"):
+    states = program_states(home)
+    for part, program in _AIRFLOW_PARTS.items():
         if found[part]["status"] != "healthy":
             raise ConnectionError(f"{part} is {found[part]['status']}")
+        beat = datetime.fromisoformat(found[part][f"latest_{part}_heartbeat"]).timestamp()
+        if program not in states or beat < states[program].since:
+            raise ConnectionError(f"{part} has not reported since it started")
     return version("apache-airflow")
 
 

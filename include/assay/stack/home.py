@@ -18,7 +18,7 @@ from assay.errors import SpecError
 
 T = TypeVar("T")
 
-PORTS = ("postgres", "s3", "mlflow", "airflow", "ray", "triton", "triton_grpc", "triton_metrics", "api")
+PORTS = ("postgres", "s3", "mlflow", "airflow", "ray", "ray_client", "triton", "triton_grpc", "triton_metrics", "api")
 _SECRETS = {  # name -> bytes of randomness
     "postgres_password": 24,
     "s3_access_key": 12,

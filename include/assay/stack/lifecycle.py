@@ -26,6 +26,7 @@ from assay.stack.leftovers import end_all, leftovers
 from assay.stack.postgres import make_cluster, make_databases
 from assay.stack.settings_file import write_settings
 from assay.stack.supervision import (
+    ProgramState,
     is_supervised,
     program_states,
     start_program,
@@ -94,9 +95,10 @@ def status(home: Home) -> list[EngineStatus]:
         return list(pool.map(lambda engine: engine_status(home, engine, states), engine_names()))
 
 
-def engine_status(home: Home, engine: str, states: dict[str, tuple[str, int]]) -> EngineStatus:
+def engine_status(home: Home, engine: str, states: dict[str, ProgramState]) -> EngineStatus:
     """Ask one engine; its pid is that of its first program."""
-    pid = states.get(next(p.name for p in programs() if p.engine == engine), ("", 0))[1]
+    first = states.get(next(program.name for program in programs() if program.engine == engine))
+    pid = first.pid if first else 0
     url = engine_url(home, engine)
     try:
         return EngineStatus(engine, url, True, pid, health_checks()[engine](home))

@@ -8,6 +8,7 @@ import sys
 import time
 import xmlrpc.client
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 
@@ -92,11 +93,23 @@ def start_program(home: Home, name: str) -> None:
         rpc.startProcess(name, False)
 
 
-def program_states(home: Home) -> dict[str, tuple[str, int]]:
-    """Program -> (state, pid); empty when there is no supervisor."""
+@dataclass(frozen=True)
+class ProgramState:
+    """pid: 0 when it does not run. since: POSIX seconds of its last start."""
+
+    state: str
+    pid: int
+    since: int
+
+
+def program_states(home: Home) -> dict[str, ProgramState]:
+    """Program -> how the supervisor sees it; empty when there is no supervisor."""
     try:
         with _rpc(home) as rpc:
-            return {info["name"]: (info["statename"], int(info["pid"])) for info in rpc.getAllProcessInfo()}
+            return {
+                info["name"]: ProgramState(info["statename"], int(info["pid"]), int(info["start"]))
+                for info in rpc.getAllProcessInfo()
+            }
     except EngineUnavailable:
         return {}
 

@@ -1,0 +1,65 @@
+"""Rows far from all others: along the principal components, or away from their plane.
+
+Cut-off: the quantile 1 - rate of a log-normal law through the distances' median and the wider of their 75 %
+and 90 % quantiles, which a few per cent of bad rows cannot move, times a safety factor. Directions that hardly
+vary (a corner pixel that is rarely inked) count with a floor, so that one such pixel makes no outlier.
+"""
+
+from typing import TYPE_CHECKING
+
+from tasks.screening.finding import Finding, NotJudged
+from tasks.screening.space import project
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from tasks.screening.rows import ScreenRows
+
+MINIMUM_ROWS = 50
+SAFETY_FACTOR = 1.5
+SPREAD_FLOOR = 0.1
+
+
+def find_outliers(rows: "ScreenRows", false_quarantine_rate: float, seed: int) -> Finding | NotJudged:
+    """Every suspect is quarantined. score: 0.5 at the cut-off."""
+    import numpy as np
+
+    if len(rows) < MINIMUM_ROWS:
+        return NotJudged(f"distances need {MINIMUM_ROWS} rows to be judged, found {len(rows)}")
+    space = project(rows, seed)
+    if space is None:
+        return NotJudged("the rows have neither numbers nor text that distances could be measured in")
+    middle, spread = _law(space.points)
+    ratio = _excess(np.sqrt((((space.points - middle) / spread) ** 2).mean(axis=1)), false_quarantine_rate)
+    if space.left_out is not None:
+        floor = space.columns_left_out * float(spread.min()) ** 2
+        ratio = np.maximum(ratio, _excess(np.sqrt(space.left_out + floor), false_quarantine_rate))
+    suspect = ratio > 1
+    reasons = {
+        int(place): f"{ratio[place]:.1f} times as far from the other rows as the cut-off"
+        for place in np.flatnonzero(suspect)
+    }
+    rule = f"{SAFETY_FACTOR} times as far as the robust {1 - false_quarantine_rate:.2%} quantile of the distances"
+    expected = np.full(len(rows), false_quarantine_rate)
+    return Finding(ratio / (1 + ratio), suspect, suspect, expected, reasons, rule)
+
+
+def _law(points: "NDArray[np.float32]") -> "tuple[NDArray[np.float64], NDArray[np.float64]]":
+    """Each component's median and half the width of its middle 68 %, floored."""
+    import numpy as np
+
+    low, middle, high = np.percentile(points.astype(np.float64), (16, 50, 84), axis=0)
+    spread = (high - low) / 2
+    return middle, np.maximum(spread, max(SPREAD_FLOOR * float(spread.max()), 1e-9))
+
+
+def _excess(distance: "NDArray[np.float64]", rate: float) -> "NDArray[np.float64]":
+    """Distance over its cut-off."""
+    import numpy as np
+    from scipy.stats import norm
+
+    middle, upper, far = np.quantile(np.log(np.maximum(distance, 1e-9)), (0.5, 0.75, 0.9))
+    spread = max((upper - middle) / float(norm.ppf(0.75)), (far - middle) / float(norm.ppf(0.9)))
+    reach = float(norm.ppf(1 - min(max(rate, 1e-6), 0.5)))
+    return np.asarray(distance / (np.exp(middle + reach * spread) * SAFETY_FACTOR))

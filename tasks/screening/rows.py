@@ -1,0 +1,149 @@
+"""A dataset version as the detectors see it: content digests, class codes, and numbers or texts.
+
+Images (nested lists, fixed-size binary) and numeric columns become one float32 matrix; words in a table
+become one-hot columns of their most frequent values. Columns of other types have a content digest only.
+"""
+
+import hashlib
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from assay.dataset import ROW_ID, DatasetVersion, iterate_batches
+
+if TYPE_CHECKING:
+    import numpy as np
+    import pyarrow as pa
+    from numpy.typing import NDArray
+
+    from assay.workbench import Workbench
+
+FREQUENT_VALUES = 20
+
+
+@dataclass(frozen=True)
+class ScreenRows:
+    """Aligned rows. contents: digest of a row without its id and label. labels: codes into `classes`.
+
+    features: (rows, columns) float32, finite, or None. texts: one a row for kind "text", else None.
+    """
+
+    kind: str
+    row_ids: tuple[str, ...]
+    contents: tuple[bytes, ...]
+    labels: "NDArray[np.int64]"
+    classes: tuple[str, ...]
+    features: "NDArray[np.float32] | None"
+    texts: tuple[str, ...] | None
+
+    def __len__(self) -> int:
+        return len(self.row_ids)
+
+
+@dataclass
+class _Columns:
+    row_ids: list[str] = field(default_factory=list)
+    contents: list[bytes] = field(default_factory=list)
+    labels: list[str] = field(default_factory=list)
+    numbers: "dict[str, list[NDArray[np.float32]]]" = field(default_factory=dict)
+    words: dict[str, list[str]] = field(default_factory=dict)
+    unusable: set[str] = field(default_factory=set)
+
+
+def load_screen_rows(version: DatasetVersion, bench: "Workbench") -> ScreenRows:
+    """Every row of `version`, in order."""
+    import numpy as np
+
+    found = _Columns()
+    for batch in iterate_batches(version, bench.store, bench.workdir):
+        _add(found, batch, version.label)
+    classes, labels = np.unique(np.array(found.labels, dtype=object).astype(str), return_inverse=True)
+    is_text = version.kind == "text"
+    texts = tuple(" ".join(parts) for parts in zip(*found.words.values(), strict=True)) if is_text else ()
+    return ScreenRows(
+        kind=version.kind,
+        row_ids=tuple(found.row_ids),
+        contents=tuple(found.contents),
+        labels=labels.astype(np.int64),
+        classes=tuple(str(name) for name in classes),
+        features=None if is_text else _matrix(found),
+        texts=texts or None,
+    )
+
+
+def _add(found: _Columns, batch: "pa.RecordBatch", label: str) -> None:
+    import pyarrow as pa
+
+    digests = [hashlib.blake2b(digest_size=16) for _ in range(batch.num_rows)]
+    for name in sorted(set(batch.schema.names) - {ROW_ID, label}):
+        column = batch.column(name)
+        numbers = _numbers(column)
+        encoded = _encoded(column, numbers)
+        for digest, value in zip(digests, encoded, strict=True):
+            digest.update(len(value).to_bytes(8, "big") + value)
+        if numbers is not None:
+            found.numbers.setdefault(name, []).append(numbers.astype("float32"))
+        elif pa.types.is_string(column.type) or pa.types.is_large_string(column.type):
+            found.words.setdefault(name, []).extend(str(value or "") for value in column.to_pylist())
+        else:
+            found.unusable.add(name)
+    found.contents.extend(digest.digest() for digest in digests)
+    found.row_ids.extend(str(value) for value in batch.column(ROW_ID).to_pylist())
+    found.labels.extend(str(value) for value in batch.column(label).to_pylist())
+
+
+def _numbers(column: "pa.Array") -> "NDArray[Any] | None":
+    """(rows, width) in the column's own number type, missing numbers as NaN; None when it is not regular."""
+    import numpy as np
+    import pyarrow as pa
+
+    kind = column.type
+    if pa.types.is_fixed_size_binary(kind) and not column.null_count:
+        joined = b"".join(column.to_pylist())
+        return np.frombuffer(joined, dtype=np.uint8).reshape(len(column), kind.byte_width)
+    flat = column
+    while pa.types.is_list(flat.type) or pa.types.is_large_list(flat.type) or pa.types.is_fixed_size_list(flat.type):
+        lengths = flat.value_lengths().to_numpy(zero_copy_only=False) if len(flat) else np.zeros(0)
+        if flat.null_count or len(np.unique(lengths)) > 1:
+            return None
+        flat = flat.flatten()
+    if not (pa.types.is_integer(flat.type) or pa.types.is_floating(flat.type) or pa.types.is_boolean(flat.type)):
+        return None
+    if flat.null_count:
+        flat = flat.cast(pa.float64())
+    return np.asarray(flat.to_numpy(zero_copy_only=False)).reshape(len(column), -1)
+
+
+def _encoded(column: "pa.Array", numbers: "NDArray[Any] | None") -> list[bytes]:
+    """Equal values give equal bytes."""
+    if numbers is None or column.null_count:
+        return [repr(value).encode() for value in column.to_pylist()]
+    return [row.tobytes() for row in numbers]
+
+
+def _matrix(found: _Columns) -> "NDArray[np.float32] | None":
+    import numpy as np
+
+    blocks = []
+    for name in sorted(found.numbers):
+        parts = found.numbers.pop(name)
+        if name not in found.unusable and len({part.shape[1] for part in parts}) == 1:
+            blocks.append(np.concatenate(parts))
+    blocks = [block for block in blocks if len(block) == len(found.row_ids)]
+    blocks += [_one_hot(words) for words in found.words.values()]
+    if not blocks or not sum(block.shape[1] for block in blocks):
+        return None
+    matrix = blocks[0] if len(blocks) == 1 else np.concatenate(blocks, axis=1)
+    if not np.isfinite(matrix).all():
+        matrix = np.where(np.isfinite(matrix), matrix, np.nan)
+        matrix = np.where(np.isnan(matrix), np.nan_to_num(np.nanmedian(matrix, axis=0)), matrix)
+    return np.ascontiguousarray(matrix, dtype=np.float32)
+
+
+def _one_hot(words: list[str]) -> "NDArray[np.float32]":
+    import numpy as np
+
+    values, codes, counts = np.unique(np.array(words), return_inverse=True, return_counts=True)
+    frequent = np.argsort(-counts, kind="stable")[:FREQUENT_VALUES]
+    if counts[frequent].max() < 2 and len(values) > FREQUENT_VALUES:
+        return np.zeros((len(words), 0), np.float32)  # ids and free text: no value says anything of another row
+    return np.asarray(codes[:, None] == frequent[None, :], dtype=np.float32)

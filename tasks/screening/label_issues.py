@@ -90,15 +90,15 @@ def _out_of_fold(rows: "ScreenRows", seed: int) -> "NDArray[np.float64] | None":
 
 
 def _judge_points(train: Any, labels: "NDArray[np.int64]", aside: Any, seed: int) -> "NDArray[np.float64]":
-    """Least squares on a kernel's landmarks: estimates class probabilities, and bends little to wrong labels."""
+    """Least squares on points and kernel landmarks: estimates class probabilities, bends little to wrong labels."""
     import numpy as np
     from sklearn.kernel_approximation import Nystroem
     from sklearn.linear_model import Ridge
 
     kernel = Nystroem(gamma=1.0, n_components=min(LANDMARKS, len(train)), random_state=seed).fit(train)
     targets = np.eye(int(labels.max()) + 1, dtype=np.float32)[labels]
-    model = Ridge(alpha=0.3).fit(kernel.transform(train), targets)
-    guessed = np.clip(model.predict(kernel.transform(aside)).astype(np.float64), 1e-3, None)
+    model = Ridge(alpha=0.3).fit(np.hstack([kernel.transform(train), train]), targets)
+    guessed = np.clip(model.predict(np.hstack([kernel.transform(aside), aside])).astype(np.float64), 1e-3, None)
     return np.asarray(guessed / guessed.sum(axis=1, keepdims=True))
 
 
@@ -109,7 +109,7 @@ def _judge_texts(train: Any, labels: "NDArray[np.int64]", aside: Any, seed: int)
     from sklearn.pipeline import make_pipeline
 
     model = make_pipeline(
-        HashingVectorizer(n_features=2**16, alternate_sign=False),
+        HashingVectorizer(n_features=2**16, alternate_sign=False, norm=None),
         TfidfTransformer(sublinear_tf=True),
         LogisticRegression(C=5.0, max_iter=200, random_state=seed),
     )

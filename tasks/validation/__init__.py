@@ -1,1 +1,1 @@
-"""Questions about a raw dataset version that need no model."""
+"""What the validate step is made of."""

@@ -88,12 +88,14 @@ def _archive(supplied: Path, command: list[str], destination: list[str], landing
 def _land(source: PackageSource, uri: str, archive: Path, members: _Members, landing: Landing) -> FetchedSource:
     chosen = matching(members, source.files, uri)
     known = checksums_of(source.sha256, chosen, uri)
-    files = []
-    for name in chosen:
+    picked, files = set(chosen), []
+    # In the archive's order: going back in a compressed one means reading it again from the start.
+    for name in (name for name in members if name in picked):
         stream = members[name]()
         if stream is None:
             raise SpecError(f"{uri}#{name}: expected a plain file, found a link; leave it out of `files`")
         with stream, landing.place(name).open("wb") as target:
             shutil.copyfileobj(stream, target)
         files.append(landing.landed(name, f"{uri}#{name}", known.get(name, "")))
+    files.sort(key=lambda file: file.name)
     return FetchedSource(uri, tuple(files), landing.at, source.package, source.version, sha256_file(archive))

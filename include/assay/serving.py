@@ -93,7 +93,13 @@ def upload_model(path: Path | str, name: str) -> int:
 
 
 def log_metric(name: str, value: float, step: int | None = None) -> None:
-    """Log a metric to the MLflow run that is active here. Raises SpecError outside of one."""
+    """Log a metric of the trial that trains here, else of the active MLflow run. Raises SpecError outside of both."""
+    from assay.metric_sink import metric_sink
+
+    sink = metric_sink()
+    if sink is not None:
+        sink(name, float(value))
+        return
     import mlflow
 
     if mlflow.active_run() is None:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from assay.json_types import Json, JsonObject
+from assay.metric_sink import collect_metrics
 from assay.sdk import Executor, StopTraining, TrainableModel, TrainingContext
 from tasks.training.rows import TrainingRows
 from tasks.training.single_run import SingleRun
@@ -67,7 +68,8 @@ def _train(
         device=task.device,
         robust=task.robust,
     )
-    model = _execute(task, rows, context, trial["parameters"], made)
+    with collect_metrics(reporter.log):
+        model = _execute(task, rows, context, trial["parameters"], made)
     final = workdir / "final"
     final.mkdir()
     model.save_function(final)
@@ -81,12 +83,17 @@ class _Reporter:
         self.task, self.rows, self.made = task, rows, made
         self.first = next(iter(task.models))
         self.last: dict[str, float] = {}
+        self.logged: dict[str, float] = {}
         self.stopped = False
+
+    def log(self, name: str, value: float) -> None:
+        """`assay.log_metric` inside the trial: goes with the next report."""
+        self.logged[name] = value
 
     def __call__(self, metrics: Mapping[str, float], checkpoint: Path | None) -> None:
         from ray import tune
 
-        self.last = {**self._accuracy(self.made.get(self.first), metrics), **metrics}
+        self.last = {**self._accuracy(self.made.get(self.first), metrics), **self.logged, **metrics}
         tune.report(self.last, checkpoint=tune.Checkpoint.from_directory(str(checkpoint)) if checkpoint else None)
         if checkpoint is not None:
             shutil.rmtree(checkpoint, ignore_errors=True)
@@ -100,7 +107,7 @@ class _Reporter:
 
         from assay.errors import SpecError
 
-        metrics = {**self.last, **self._accuracy(model, {})}
+        metrics = {**self.last, **self.logged, **self._accuracy(model, {})}
         if self.task.metric not in metrics:
             raise SpecError(f"train.metric {self.task.metric}: expected among the reported {sorted(metrics)}")
         tune.report({**metrics, FINAL: 1, STOPPED: int(self.stopped)}, checkpoint=checkpoint)

@@ -52,6 +52,7 @@ def test_grid_finds_the_best_values_and_says_every_epoch(connected: None, tmp_pa
     result = run(study, spoken)
     best = best_outcome(result, "accuracy", "max")
     assert best is not None and best.trial.parameters == {"cut": 0.5} and best.metrics["accuracy"] == 1.0
+    assert best.metrics["progress"] == 1.0, "log_metric inside train_function"
     assert [outcome.metrics["seed"] for outcome in result.outcomes] == [10, 11, 12]
     assert all(outcome.ended == "final" and len(outcome.history) == 3 for outcome in result.outcomes)
     assert result.stopped_by == ""

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
+from assay import log_metric
 from assay.sdk import Rows, TrainableModel, TrainingContext
 
 
@@ -29,6 +30,7 @@ class Threshold(TrainableModel):
             folder = context.workdir / f"epoch-{epoch}"
             self.save_function(folder)
             (folder / "state.json").write_text(json.dumps({**state, "epoch": epoch + 1}))
+            log_metric("progress", (epoch + 1) / epochs)
             context.report({"epoch": epoch + 1, "attempts": len(state["pids"]), "seed": context.seed}, folder)
 
     def predict_function(self, inputs: np.ndarray) -> np.ndarray:

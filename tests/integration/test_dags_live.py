@@ -166,6 +166,8 @@ def _environment(home: Path, settings: Settings, url: str, port: int) -> dict[st
         "API_AUTH__JWT_SECRET": "j" * 64,
         "WORKERS__MIN_HEARTBEAT_INTERVAL": "1",
         "SCHEDULER__SCHEDULER_IDLE_SLEEP_TIME": "0.1",
+        "SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT": "30",
+        "SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT_DETECTION_INTERVAL": "5",
         "OPENLINEAGE__TRANSPORT": json.dumps(lineage),
         "OPENLINEAGE__EXECUTE_IN_THREAD": "True",
     }
@@ -187,7 +189,7 @@ def api(airflow_url: str) -> AirflowApi:
     return AirflowApi(airflow_url, "admin", PASSWORD)
 
 
-def _wait(done: Callable[[], Any], what: str, seconds: float = 60) -> Any:
+def _wait(done: Callable[[], Any], what: str, seconds: float = 180) -> Any:
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
         with contextlib.suppress(AssayError):
@@ -260,14 +262,14 @@ def test_killed_task_is_tried_again_and_the_run_completes(api: AirflowApi) -> No
 
 
 def _kill_tasks(run_id: str) -> int:
-    """kill -9 for every process that runs a task of this run."""
+    """kill -9 for every process that runs a task of this run; its supervisor, which holds the log open, lives on."""
     killed = 0
-    for process in psutil.process_iter():
+    for supervisor in psutil.process_iter():
         with contextlib.suppress(psutil.Error):
-            # A forked task shows the environment of its parent, but it holds the log file of its run open.
-            if any(f"run_id={run_id}" in file.path for file in process.open_files()):
-                os.kill(process.pid, signal.SIGKILL)
-                killed += 1
+            if any(f"run_id={run_id}" in file.path for file in supervisor.open_files()):
+                for task in supervisor.children():
+                    os.kill(task.pid, signal.SIGKILL)
+                    killed += 1
     return killed
 
 

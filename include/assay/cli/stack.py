@@ -14,7 +14,9 @@ from assay.settings import default_home, load_settings
 
 if TYPE_CHECKING:
     from assay.stack.home import Home
-    from assay.stack.lifecycle import EngineStatus
+    from assay.stack.readiness import EngineStatus
+
+_LOOK_SECONDS = 10.0
 
 home_option = click.option(
     "--home", type=click.Path(path_type=Path), help="Folder of the stack; default $ASSAY_HOME, else .assay."
@@ -34,17 +36,22 @@ def up(home: Path | None, detach: bool, ports: tuple[str, ...], project: Path | 
     starts what does not run. Exit codes: 0 every engine answers, 1 one does not (its log is named).
     """
     from assay.stack import lifecycle, pools
-    from assay.stack.home import open_home
 
-    opened = open_home((home or default_home()).absolute(), project and project.absolute(), _ports(ports))
+    opened = _opened(home, project, _ports(ports))
     started = time.monotonic()
-    engines = lifecycle.up(opened, lambda engine: say(f"{time.monotonic() - started:6.1f} s  {_line(engine)}"))
-    pools.make_pools(load_settings(opened.root))
-    say(f"ready after {time.monotonic() - started:.1f} s; logs in {opened.logs}")
-    if as_json:
-        print_json({"engines": [engine.to_json() for engine in engines]})
-    if not detach:
-        _stay(opened)
+    try:
+        engines = lifecycle.up(opened, lambda engine: say(f"{time.monotonic() - started:6.1f} s  {_line(engine)}"))
+        pools.make_pools(load_settings(opened.root))
+        say(f"ready after {time.monotonic() - started:.1f} s; logs in {opened.logs}")
+        if as_json:
+            print_json({"engines": [engine.to_json() for engine in engines]})
+        if not detach:
+            _stay(opened, engines)
+    except KeyboardInterrupt:
+        if detach:
+            raise
+        say("stopping")
+        lifecycle.down(opened)
 
 
 @click.command()
@@ -78,6 +85,18 @@ def status(home: Path | None, as_json: bool) -> None:
     sys.exit(0 if all(engine.healthy for engine in engines) else 1)
 
 
+def _opened(home: Path | None, project: Path | None, ports: dict[str, int]) -> "Home":
+    """The home to start; what runs keeps its ports until it is stopped."""
+    from assay.stack.home import exists, open_home
+    from assay.stack.supervision import is_supervised
+
+    root = (home or default_home()).absolute()
+    now = open_home(root) if ports and exists(root) else None
+    if now and is_supervised(now) and any(now.ports.get(name) != number for name, number in ports.items()):
+        raise SpecError(f"--port: {root} runs on other ports; stop it with `assay down`, then start it with these")
+    return open_home(root, project and project.absolute(), ports)
+
+
 def _existing(home: Path | None) -> "Home":
     from assay.stack.home import exists, open_home
 
@@ -100,14 +119,16 @@ def _line(engine: "EngineStatus") -> str:
     return f"{engine.name:<9} {engine.url:<34} pid {engine.pid:<7} {engine.version:<10} {state}"
 
 
-def _stay(home: "Home") -> None:
-    """Until Ctrl-C or SIGTERM, then stop everything."""
+def _stay(home: "Home", engines: "list[EngineStatus]") -> None:
+    """Until Ctrl-C or SIGTERM; says when an engine stops answering and when it answers again."""
     from assay.stack import lifecycle
 
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     say("Ctrl-C stops the stack")
-    try:
-        signal.pause()
-    except KeyboardInterrupt:
-        say("stopping")
-        lifecycle.down(home)
+    healthy = {engine.name: engine.healthy for engine in engines}
+    while True:
+        time.sleep(_LOOK_SECONDS)
+        for engine in lifecycle.status(home):
+            if engine.healthy != healthy[engine.name]:
+                healthy[engine.name] = engine.healthy
+                say(_line(engine))

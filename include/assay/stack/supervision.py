@@ -18,6 +18,7 @@ from assay.stack.environment import common_environment
 from assay.stack.home import Home, write_private
 
 _START_SECONDS = 15.0
+_STOP_SECONDS = 90.0
 
 
 def configuration(home: Home) -> str:
@@ -46,7 +47,8 @@ autostart=false
 autorestart=true
 startsecs=1
 startretries=1000
-stopasgroup=true
+stopsignal={program.stop_signal}
+stopasgroup={str(program.stops_children).lower()}
 killasgroup=true
 stopwaitsecs=15
 redirect_stderr=true
@@ -115,11 +117,17 @@ def program_states(home: Home) -> dict[str, ProgramState]:
 
 
 def stop_supervisor(home: Home) -> None:
-    """Stop every program, last started first, then the daemon; returns when it is gone."""
+    """Stop every program, those that need no other at once, then the daemon; returns when it is gone."""
+    deadline = time.monotonic() + _STOP_SECONDS
+    clients = [program.name for program in programs() if program.engine != "postgres"]
+    for name in clients:
+        with _rpc(home) as rpc, contextlib.suppress(xmlrpc.client.Fault):  # one that does not run
+            rpc.stopProcess(name, False)
+    while any(program_states(home)[name].pid for name in clients) and time.monotonic() < deadline:
+        time.sleep(0.1)
     with _rpc(home) as rpc:
         rpc.shutdown()
     pidfile = home.root / "supervisord.pid"
-    deadline = time.monotonic() + 90
     while (is_supervised(home) or pidfile.exists()) and time.monotonic() < deadline:
         time.sleep(0.1)
 

@@ -90,7 +90,12 @@ def is_supervised(home: Home) -> bool:
 
 
 def start_program(home: Home, name: str) -> None:
-    """Start one program; no-op when it runs."""
+    """Start one program; no-op when it runs. Raises EngineUnavailable when the supervisor does not know it."""
+    if name not in program_states(home):
+        raise EngineUnavailable(
+            f"{name}: the stack in {home.root} was started by another version of Assay; "
+            "stop it with `assay down`, then start it again"
+        )
     with contextlib.suppress(_AlreadyStarted), _rpc(home) as rpc:
         rpc.startProcess(name, False)
 
@@ -119,11 +124,10 @@ def program_states(home: Home) -> dict[str, ProgramState]:
 def stop_supervisor(home: Home) -> None:
     """Stop every program, those that need no other at once, then the daemon; returns when it is gone."""
     deadline = time.monotonic() + _STOP_SECONDS
-    clients = [program.name for program in programs() if program.engine != "postgres"]
-    for name in clients:
+    for name in program_states(home).keys() - {"postgres"}:
         with _rpc(home) as rpc, contextlib.suppress(xmlrpc.client.Fault):  # one that does not run
             rpc.stopProcess(name, False)
-    while any(program_states(home)[name].pid for name in clients) and time.monotonic() < deadline:
+    while any(s.pid for name, s in program_states(home).items() if name != "postgres") and time.monotonic() < deadline:
         time.sleep(0.1)
     with _rpc(home) as rpc:
         rpc.shutdown()

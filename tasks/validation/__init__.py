@@ -1,1 +1,1 @@
-"""What the validate step is made of."""
+"""Questions about a raw dataset version that need no model."""

@@ -1,12 +1,18 @@
-"""The spec's expectations, run by Great Expectations on the columns that are no lists."""
+"""Great Expectations, one check an expectation.
 
+A critical expectation that is not met fails; a warning passes and says so in words; one that could not be
+computed (a column that is not there) is not checked, and that is no pass.
+"""
+
+import functools
 import logging
 import os
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, cast
 
 from assay.errors import SpecError
-from assay.json_types import Json
+from assay.json_types import JsonObject
 from assay.near_miss import suggestion
 from assay.records import Check, Verdict
 from assay.spec import Expectation
@@ -14,95 +20,109 @@ from assay.spec import Expectation
 if TYPE_CHECKING:
     import pandas as pd
 
-_SHOWN_VALUES = 3
+
+@dataclass(frozen=True)
+class Outcome:
+    """A check, and what Great Expectations observed for it."""
+
+    check: Check
+    observed: JsonObject
 
 
-def run_expectations(expectations: Sequence[Expectation], rows: "pd.DataFrame") -> tuple[list[Check], dict[str, Json]]:
-    """One check an expectation, in the spec's order, and Great Expectations' own result as JSON.
-
-    A failed expectation of severity `warning` is noted in its check and does not fail it.
-    Raises SpecError for an expectation that does not exist or does not take its arguments.
-    """
-    gx = _quiet_import()
-    context = gx.get_context(mode="ephemeral")
-    context.variables.progress_bars = {"globally": False, "metric_calculations": False}
-    asset = context.data_sources.add_pandas("assay").add_dataframe_asset("rows")
-    batch = asset.add_batch_definition_whole_dataframe("all").get_batch(batch_parameters={"dataframe": rows})
-    results = [batch.validate(_expectation(each), result_format="SUMMARY") for each in expectations]
-    checks = [_check(each, result) for each, result in zip(expectations, results, strict=True)]
-    return checks, {"results": [result.to_json_dict() for result in results]}
+def judge_expectations(frame: "pd.DataFrame", expectations: Sequence[Expectation]) -> list[Outcome]:
+    """An outcome an expectation, in order. Raises SpecError for an unknown name or bad arguments, before any is run."""
+    if not expectations:
+        return []
+    built = [_build(expectation) for expectation in expectations]
+    batch = _batch(frame)
+    return [
+        _outcome(expectation, batch.validate(rule, result_format="SUMMARY").to_json_dict())
+        for expectation, rule in zip(expectations, built, strict=True)
+    ]
 
 
-def governed_columns(expectations: Sequence[Expectation]) -> set[str]:
-    """Columns for which the spec itself says how many values may be missing."""
-    names = ("expect_column_values_to_not_be_null", "expect_column_values_to_be_null")
-    return {
-        str(each.arguments["column"])
-        for each in expectations
-        if each.expect in names
-        and "column" in each.arguments
-        and ("mostly" in each.arguments or each.expect == names[1])
-    }
+def expected_columns(expectations: Sequence[Expectation]) -> set[str]:
+    """The columns that an expectation speaks of."""
+    arguments = [expectation.arguments for expectation in expectations]
+    return {str(given[key]) for given in arguments for key in ("column", "column_A", "column_B") if key in given}
 
 
-def _quiet_import() -> Any:
-    # It logs 209 lines at import, and would report its use to its makers.
+@functools.cache
+def _great_expectations() -> Any:
+    """The library, quiet and without telemetry: it logs 200 lines at import and counts its users."""
+    os.environ["GX_ANALYTICS_ENABLED"] = "false"
     logging.getLogger("great_expectations").setLevel(logging.WARNING)
-    os.environ.setdefault("GX_ANALYTICS_ENABLED", "False")
     import great_expectations as gx
 
     return gx
 
 
-def _expectation(each: Expectation) -> Any:
-    from great_expectations.expectations.expectation_configuration import ExpectationConfiguration
-    from great_expectations.expectations.metadata_types import FailureSeverity
-    from great_expectations.expectations.registry import list_registered_expectation_implementations
+def _build(expectation: Expectation) -> Any:
+    _great_expectations()
+    from great_expectations.expectations import registry
 
-    known = list_registered_expectation_implementations()
-    if each.expect not in known:
-        raise SpecError(f"data.expectations: no expectation {each.expect!r}; {suggestion(each.expect, known)}")
-    try:
-        return ExpectationConfiguration(
-            type=each.expect, kwargs=dict(each.arguments), severity=FailureSeverity(each.severity)
-        ).to_domain_obj()
-    except ValueError as error:  # Great Expectations' and pydantic's errors are ValueErrors
-        reasons = "; ".join(" ".join(line.split()) for line in str(error).splitlines()[1:])
-        raise SpecError(f"data.expectations: {each.expect}: {reasons or error}; mend its arguments") from error
-
-
-def _check(each: Expectation, result: Any) -> Check:
-    column = each.arguments.get("column")
-    name = f"{each.expect.removeprefix('expect_')}{f' of {column}' if column else ''}"
-    measured = result.result.get("unexpected_percent")
-    share = float(measured) / 100 if measured is not None else None
-    allowed = 1 - float(str(each.arguments["mostly"])) if "mostly" in each.arguments else None
-    if result.success:
-        return Check(name, Verdict.PASSED, _told(each, result) or "holds", share, allowed)
-    detail = _told(each, result) or _exception(result) or "does not hold"
-    if each.severity == "warning":
-        return Check(name, Verdict.PASSED, f"warning, noted only: {detail}", share, allowed)
-    return Check(name, Verdict.FAILED, detail, share, allowed)
-
-
-def _told(each: Expectation, result: Any) -> str:
-    found = result.result
-    if "observed_value" in found:
-        wanted = {key: value for key, value in each.arguments.items() if key != "column"}
-        return (
-            f"observed {found['observed_value']}, expected {wanted}"
-            if wanted
-            else f"observed {found['observed_value']}"
+    legal = [name for name in registry.list_registered_expectation_implementations() if name.startswith("expect_")]
+    if expectation.expect not in legal:
+        raise SpecError(
+            f"data.expectations: expected an expectation of Great Expectations, found {expectation.expect!r}; "
+            f"{suggestion(expectation.expect, legal)}"
         )
-    if found.get("unexpected_count"):
-        examples = ", ".join(str(value) for value in found.get("partial_unexpected_list", ())[:_SHOWN_VALUES])
-        return f"{found['unexpected_count']} of {found['element_count']} values do not, such as {examples}"
-    return ""
+    rule: Any = registry.get_expectation_impl(expectation.expect)
+    try:
+        return rule(**expectation.arguments)
+    except (ValueError, TypeError) as error:
+        raise SpecError(f"data.expectations: {expectation.expect}: {_words(error, rule)}") from error
 
 
-def _exception(result: Any) -> str:
-    """The message of the first error inside; a missing column comes this way."""
-    info = result.exception_info
-    inner = info if "exception_message" in info else next(iter(info.values()), {})
-    message = str(inner.get("exception_message") or "")
-    return " ".join(message.split())
+def _words(error: Exception, rule: Any) -> str:
+    """What is wrong with the arguments, each once, with the near-miss of a misspelt one."""
+    if not hasattr(error, "errors"):
+        return str(error)
+    words: dict[str, None] = {}
+    for problem in error.errors():
+        place = str(problem["loc"][0])
+        named = "arguments" if place == "__root__" else place
+        hint = f"; {suggestion(place, rule.__fields__)}" if problem["type"] == "value_error.extra" else ""
+        words[f"{named}: {problem['msg']}{hint}"] = None
+    return ", ".join(words)
+
+
+def _batch(frame: "pd.DataFrame") -> Any:
+    gx = _great_expectations()
+    from great_expectations.data_context.types.base import ProgressBarsConfig
+
+    context = gx.get_context(mode="ephemeral")
+    context.variables.progress_bars = ProgressBarsConfig(globally=False)
+    asset = context.data_sources.add_pandas("raw").add_dataframe_asset("rows")
+    return asset.add_batch_definition_whole_dataframe("all").get_batch({"dataframe": frame})
+
+
+def _outcome(expectation: Expectation, found: dict[str, Any]) -> Outcome:
+    observed = cast(JsonObject, found.get("result") or {})
+    problem = _exception(found.get("exception_info") or {})
+    column = expectation.arguments.get("column")
+    name = f"{expectation.expect}({column})" if column else expectation.expect
+    told = f"observed {_observation(observed)}"
+    if problem:
+        verdict, words = Verdict.NOT_CHECKED, f"could not be computed: {problem}"
+    elif found["success"]:
+        verdict, words = Verdict.PASSED, f"met; {told}"
+    elif expectation.severity == "warning":
+        verdict, words = Verdict.PASSED, f"warning: not met; {told}"
+    else:
+        verdict, words = Verdict.FAILED, f"not met; {told}"
+    return Outcome(Check(name, verdict, words), observed)
+
+
+def _exception(info: dict[str, Any]) -> str:
+    """The first exception's message; the library nests them by metric when a metric failed."""
+    nested = [info, *(value for value in info.values() if isinstance(value, dict))]
+    return next((str(one.get("exception_message")) for one in nested if one.get("raised_exception")), "")
+
+
+def _observation(observed: JsonObject) -> str:
+    if "unexpected_count" in observed:
+        examples = list(cast("Sequence[object]", observed.get("partial_unexpected_list") or ()))[:5]
+        some = f", such as {examples}" if examples else ""
+        return f"{observed['unexpected_count']} of {observed.get('element_count')} rows against it{some}"
+    return str(observed.get("observed_value", "nothing to show"))

@@ -74,10 +74,10 @@ class ServedDeployment:
         reason = str(report.facts.get("retrain_reason", ""))
         if not report.facts.get("retrain"):
             return WatchOutcome(report.verdict.value, reason=reason)
-        promoted = self._follow_training(api, training, before)
-        return WatchOutcome(report.verdict.value, retrained=True, promoted=promoted, reason=reason)
+        promoted, ending = self._follow_training(api, training, before)
+        return WatchOutcome(report.verdict.value, retrained=True, promoted=promoted, reason=ending)
 
-    def _follow_training(self, api: AirflowApi, dag_id: str, before: set[str]) -> bool:
+    def _follow_training(self, api: AirflowApi, dag_id: str, before: set[str]) -> tuple[bool, str]:
         started: list[str] = []
 
         def seen() -> bool:
@@ -86,12 +86,27 @@ class ServedDeployment:
 
         wait_until(seen, f"a run of {dag_id} started by the drift event", _WATCH_SECONDS)
         wait_until(lambda: api.run_state(dag_id, started[0]).is_over, f"{dag_id} {started[0]}", _TRAIN_SECONDS)
-        found = api.result(dag_id, started[0], Step.DEPLOY.value)
-        return isinstance(found, dict) and StepReport.from_json(found).verdict is Verdict.PASSED
+        return _ending(api, dag_id, started[0])
 
     def _is_captured(self, request_id: str) -> bool:
         newest = read_window(self.settings, self.name, rows=2 * _BATCH)
         return request_id in set(newest["request_id"].to_pylist())
+
+
+def _ending(api: AirflowApi, dag_id: str, run_id: str) -> tuple[bool, str]:
+    """Whether the challenger serves, and what stopped it if not."""
+    for task in api.tasks(dag_id, run_id):
+        if task.state == "failed":
+            return False, f"{task.task_id} failed: {api.last_error(dag_id, run_id, task)}"
+        found = api.result(dag_id, run_id, task.task_id)
+        if isinstance(found, dict) and "verdict" in found:
+            report = StepReport.from_json(found)
+            if report.step is Step.DEPLOY and report.verdict is Verdict.PASSED:
+                return True, "the challenger serves"
+            refused = [check.detail for check in report.checks if check.verdict is not Verdict.PASSED]
+            if report.verdict is not Verdict.PASSED:
+                return False, f"{report.step.value} refused: {'; '.join(refused)}"
+    return False, f"no deployment; see {api.run_page(dag_id, run_id)}"
 
 
 def _tensor(inputs: "NDArray[Any]") -> "NDArray[Any]":

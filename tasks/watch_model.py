@@ -9,12 +9,11 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from assay.loaders import open_loader
-
 from assay.capture import read_window
 from assay.dataset import DatasetVersion, Shard, Source, iterate_batches, load_dataset, save_dataset
 from assay.errors import SpecError
 from assay.ledger import LedgerEntry
+from assay.loaders import open_loader
 from assay.records import Check, Step, StepReport, Subject, Verdict, combined_verdict
 from assay.spec import RetrainSpec
 from assay.station import StepRequest
@@ -24,6 +23,8 @@ if TYPE_CHECKING:
     import numpy as np
     import pyarrow as pa
     from numpy.typing import NDArray
+
+    from tasks.drift.judge import Finding
 
 _FEWEST_REFERENCE_ROWS = 50
 
@@ -42,6 +43,21 @@ class _Reference:
         return float((self.predicted == self.labels).mean())
 
 
+@dataclass(frozen=True)
+class _Judgement:
+    """A finding, the detector it came from, and the bound its effect was held against."""
+
+    detector: str
+    finding: "Finding"
+    threshold: float
+
+    @property
+    def check(self) -> Check:
+        from tasks.drift.judge import to_check
+
+        return to_check(self.finding, self.threshold)
+
+
 def watch_model(request: StepRequest, bench: Workbench) -> StepReport:
     """Report on the newest window of the serving deployment; verdict FAILED means drift.
 
@@ -56,9 +72,11 @@ def watch_model(request: StepRequest, bench: Workbench) -> StepReport:
     if window.num_rows < fewest:
         return _too_few(request, inputs, window.num_rows, fewest, version)
     reference = _reference(request, bench, serving)
-    findings, checks = _judge(request, window, reference)
+    judged = _judge(request, window, reference)
+    checks = tuple(judgement.check for judgement in judged)
     verdict = combined_verdict(checks)
-    retrain, reason = _retrain(request, bench, verdict, window)
+    alarms = {judgement.detector for judgement in judged if judgement.finding.drifted}
+    retrain, reason = _retrain(request, bench, alarms, window)
     return StepReport(
         step=Step.WATCH,
         pipeline=request.spec.name,
@@ -71,7 +89,8 @@ def watch_model(request: StepRequest, bench: Workbench) -> StepReport:
             "version": version,
             "rows": {"reference": len(reference.labels), "current": window.num_rows},
             "labelled": _labelled(window).num_rows,
-            "features": findings,
+            "features": [judgement.finding.to_json() for judgement in judged],
+            "alarms": sorted(alarms),
             "from": _at(window, first=True),
             "until": _at(window, first=False),
             "retrain": retrain,
@@ -143,30 +162,25 @@ def _reference_rows(request: StepRequest, bench: Workbench, assayed: LedgerEntry
     return _Reference(subject, rows.inputs, predictions["predicted"].to_numpy(), rows.labels)
 
 
-def _judge(
-    request: StepRequest, window: "pa.Table", reference: _Reference
-) -> tuple[list[dict[str, Any]], tuple[Check, ...]]:
+def _judge(request: StepRequest, window: "pa.Table", reference: _Reference) -> list[_Judgement]:
     from tasks.drift.features import drift_features
-    from tasks.drift.judge import judge_features, judge_performance, judge_predictions, to_check
+    from tasks.drift.judge import judge_features, judge_performance, judge_predictions
 
-    monitor, findings, thresholds = request.spec.monitor, [], []
+    monitor, judged = request.spec.monitor, list[_Judgement]()
     if "features" in monitor.detectors:
         before, names = drift_features(reference.inputs)
         now, _ = drift_features(_inputs(window))
         found = judge_features(before, now, names, monitor, seed=request.spec.train.seed)
-        findings += found
-        thresholds += [monitor.effect] * len(found)
+        judged += [_Judgement("features", finding, monitor.effect) for finding in found]
     if "predictions" in monitor.detectors:
-        findings.append(judge_predictions(reference.predicted, window["label"].to_numpy(), monitor))
-        thresholds.append(monitor.effect)
+        finding = judge_predictions(reference.predicted, window["label"].to_numpy(), monitor)
+        judged.append(_Judgement("predictions", finding, monitor.effect))
     labelled = _labelled(window)
-    checks = [to_check(finding, threshold) for finding, threshold in zip(findings, thresholds, strict=True)]
     if "performance" in monitor.detectors and labelled.num_rows:
         correct = labelled["label"].to_numpy() == labelled["true_label"].to_numpy()
         finding = judge_performance(reference.accuracy, correct, monitor)
-        findings.append(finding)
-        checks.append(to_check(finding, monitor.max_accuracy_loss))
-    return [dict(finding.to_json()) for finding in findings], tuple(checks)
+        judged.append(_Judgement("performance", finding, monitor.max_accuracy_loss))
+    return judged
 
 
 def _inputs(window: "pa.Table") -> "NDArray[Any]":
@@ -184,13 +198,15 @@ def _labelled(window: "pa.Table") -> "pa.Table":
     return window.filter(pc.is_valid(window["true_label"]))
 
 
-def _retrain(request: StepRequest, bench: Workbench, verdict: Verdict, window: "pa.Table") -> tuple[bool, str]:
+def _retrain(request: StepRequest, bench: Workbench, alarms: set[str], window: "pa.Table") -> tuple[bool, str]:
     """Whether to ask for retraining, and why or why not in words."""
     limits = request.spec.monitor.retrain
-    if verdict is not Verdict.FAILED:
+    if not alarms:
         return False, "no drift"
     if limits is None:
         return False, "the spec does not retrain on drift"
+    if not alarms & set(limits.alarms):
+        return False, f"drift in {', '.join(sorted(alarms))}; the spec retrains on {', '.join(limits.alarms)}"
     labelled = _labelled(window).num_rows
     if labelled < limits.min_samples:
         return False, f"{labelled} labelled rows in the window, {limits.min_samples} needed"

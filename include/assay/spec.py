@@ -295,6 +295,9 @@ class WindowSpec(_Part):
 class RetrainSpec(_Part):
     """Retraining is an attack surface: enough samples, pauses between, at most so many a day."""
 
+    alarms: list[Literal["features", "predictions", "performance"]] = Field(
+        default=["features", "predictions", "performance"], min_length=1, description="detectors whose alarm retrains"
+    )
     min_samples: Positive = 200
     cooldown_minutes: Annotated[int, Field(ge=0)] = 60
     max_per_day: Positive = 4

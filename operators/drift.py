@@ -48,7 +48,6 @@ class SignalDriftOperator(BaseOperator):
 
     def _statement_of(self, run_id: str) -> str:
         from assay.ledger import Ledger
-
         from assay.settings import load_settings
 
         with contextlib.closing(Ledger.open(load_settings())) as ledger:

@@ -3,10 +3,9 @@
 from collections.abc import Iterable, Mapping
 from typing import Protocol
 
-from assay.ledger import Ledger, LedgerEntry
-
 from assay.errors import PolicyViolation
 from assay.json_types import Json
+from assay.ledger import Ledger, LedgerEntry
 from assay.records import Step, Verdict
 from operators.assets import drift_asset
 

@@ -2,14 +2,13 @@
 
 from typing import TYPE_CHECKING, Any
 
-from assay.loaders import open_loader
-
 from assay.bundle import ONNX_FILE, load_bundle
 from assay.dataset import iterate_batches, load_dataset
 from assay.decision import approval_after, approved_files, latest_gate, registration
 from assay.digests import canonical_json
 from assay.errors import IntegrityError, PolicyViolation
 from assay.json_types import JsonObject
+from assay.loaders import open_loader
 from assay.records import Check, Step, StepReport, Subject, Verdict
 from assay.registry import RegisteredVersion, Registry, open_registry
 from assay.station import StepRequest

@@ -3,9 +3,8 @@
 import sys
 
 import numpy as np
-import tritonclient.grpc as grpc
-import tritonclient.http as http
 from sklearn.datasets import load_digits
+from tritonclient import grpc, http
 
 import assay
 from assay.settings import load_settings
@@ -32,7 +31,9 @@ def main() -> int:
         labels, probabilities = ask(client, module, images)
         accuracy = (labels == digits.target).mean()
         difference = np.abs(probabilities - local.probabilities).max()
-        print(f"{name}: {len(images)} images, accuracy {accuracy:.4f}, largest difference to load_model {difference:.1e}")
+        print(
+            f"{name}: {len(images)} images, accuracy {accuracy:.4f}, largest difference to load_model {difference:.1e}"
+        )
         if accuracy < 0.95 or difference > 1e-5:
             print("expected accuracy ≥ 0.95 and a difference ≤ 1e-5", file=sys.stderr)
             return 1

@@ -47,7 +47,9 @@ class ModelBundle:
         for entry in self.files:
             if entry.name == name:
                 return entry
-        raise IntegrityError(f"model/{self.name}: expected {name} in the manifest, found {[f.name for f in self.files]}")
+        raise IntegrityError(
+            f"model/{self.name}: expected {name} in the manifest, found {[f.name for f in self.files]}"
+        )
 
     def to_json(self) -> JsonObject:
         return {
@@ -102,6 +104,8 @@ def fetch_bundle(subject: Subject, store: Store, folder: Path) -> ModelBundle:
     for entry in bundle.files:
         target = (folder / entry.name).resolve()
         if not target.is_relative_to(folder.resolve()):
-            raise IntegrityError(f"model/{bundle.name}: file name {entry.name!r} leaves the folder; the manifest is hostile")
+            raise IntegrityError(
+                f"model/{bundle.name}: file name {entry.name!r} leaves the folder; the manifest is hostile"
+            )
         store.fetch(entry.sha256, target)
     return bundle

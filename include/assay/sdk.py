@@ -8,14 +8,14 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from assay.dataset import Source
 from assay.json_types import Json
 
 if TYPE_CHECKING:
-    import numpy as np
     import pyarrow as pa
+    from numpy.typing import NDArray
 
 
 @dataclass(frozen=True)
@@ -34,10 +34,10 @@ class Rows:
     weights in [0, 1], or None.
     """
 
-    inputs: "np.ndarray"
-    labels: "np.ndarray"
+    inputs: "NDArray[Any]"
+    labels: "NDArray[Any]"
     row_ids: tuple[str, ...]
-    weights: "np.ndarray | None" = None
+    weights: "NDArray[Any] | None" = None
 
     def __len__(self) -> int:
         return len(self.row_ids)
@@ -79,7 +79,7 @@ class TrainableModel(ABC):
         """Fit on `train`. Subclasses add keyword parameters: `(self, train, context, *, epochs: int = 5)`."""
 
     @abstractmethod
-    def predict_function(self, inputs: "np.ndarray") -> "np.ndarray":
+    def predict_function(self, inputs: "NDArray[Any]") -> "NDArray[Any]":
         """Class probabilities, float32 of shape (rows, classes), for raw inputs."""
 
     @abstractmethod
@@ -103,10 +103,10 @@ class GradientModel(TrainableModel):
         """The fitted torch.nn.Module: float32 inputs in [0, 1] (model space) -> logits (rows, classes)."""
 
     @abstractmethod
-    def to_model_space(self, inputs: "np.ndarray") -> "np.ndarray":
+    def to_model_space(self, inputs: "NDArray[Any]") -> "NDArray[Any]":
         """Raw inputs -> float32 in [0, 1], the space in which an attack's epsilon is measured."""
 
-    def from_model_space(self, inputs: "np.ndarray") -> "np.ndarray":
+    def from_model_space(self, inputs: "NDArray[Any]") -> "NDArray[Any]":
         """Model space -> raw inputs, so that adversarial rows can be sent to the exported file too.
 
         Default: raw inputs are in model space already. A wrong inverse is noticed and reported as not checked.

@@ -42,7 +42,9 @@ class Settings(BaseSettings):
         default=SecretStr(""), description="NAME=VALUE header that Triton's management API demands"
     )
     triton_repository: Path = Path(".assay/triton/repository")
-    triton_backend: str = Field(default="python", description="backend written into config.pbtxt: python or onnxruntime")
+    triton_backend: str = Field(
+        default="python", description="backend written into config.pbtxt: python or onnxruntime"
+    )
     capture_url: str = Field(default="", description="where served requests are captured: file:///FOLDER")
     api_url: str = ""
     api_token: SecretStr = SecretStr("")

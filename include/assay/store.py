@@ -178,7 +178,7 @@ def _whole_file(target: Path) -> Iterator[Path]:
     partial = Path(name)
     try:
         yield partial
-        os.replace(partial, target)
+        partial.replace(target)
     finally:
         partial.unlink(missing_ok=True)
 

@@ -24,11 +24,15 @@ _RESUME_FACTS = "resume.json"
 
 @dataclass(frozen=True)
 class FitPlan:
-    """batch: rows a step. learning_rate: peak of Adam's rate, which rises for 20 % of the steps, then falls to 0."""
+    """batch: rows a step. learning_rate: peak of Adam's rate, which rises linearly up to it, then falls to 0.
+
+    rise: share of the steps until the peak; 0.4 reaches it when robust training reaches its full epsilon.
+    """
 
     epochs: int
     batch: int = 128
     learning_rate: float = 1e-3
+    rise: float = 0.4
 
 
 def fit_module(
@@ -88,7 +92,7 @@ def _epoch(
     noise = _device_generator(context, epoch)
     for index, (batch, wanted) in enumerate(_batches(rows, plan.batch, context.device, generator)):
         step = epoch * steps + index
-        _set_rate(optimiser, plan.learning_rate, step / total)
+        _set_rate(optimiser, plan, step / total)
         moved = adversarial_batch(module, batch, wanted, robust, epsilon_at(robust, step, total), generator=noise)
         loss = cross_entropy(module(moved), wanted)
         optimiser.zero_grad(set_to_none=True)
@@ -117,10 +121,10 @@ def _device_generator(context: TrainingContext, epoch: int) -> "torch.Generator"
     return torch.Generator(device=context.device).manual_seed(context.seed * 1000 + epoch)
 
 
-def _set_rate(optimiser: "torch.optim.Optimizer", peak: float, progress: float) -> None:
-    factor = progress / 0.2 if progress < 0.2 else (1 - progress) / 0.8
+def _set_rate(optimiser: "torch.optim.Optimizer", plan: FitPlan, progress: float) -> None:
+    factor = progress / plan.rise if progress < plan.rise else (1 - progress) / (1 - plan.rise)
     for group in optimiser.param_groups:
-        group["lr"] = peak * max(factor, 0.01)
+        group["lr"] = plan.learning_rate * max(factor, 0.01)
 
 
 def _save_resume(folder: Path, module: "torch.nn.Module", optimiser: "torch.optim.Optimizer", epoch: int) -> None:

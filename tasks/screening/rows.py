@@ -4,11 +4,13 @@ Images (nested lists, fixed-size binary) and numeric columns become one float32 
 become one-hot columns of their most frequent values. Columns of other types have a content digest only.
 """
 
-import hashlib
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from assay.dataset import ROW_ID, DatasetVersion, iterate_batches
+from assay.errors import SpecError
+from assay.feature_columns import feature_columns
+from assay.row_content import Likeness, row_digests
 
 if TYPE_CHECKING:
     import numpy as np
@@ -22,7 +24,7 @@ FREQUENT_VALUES = 20
 
 @dataclass(frozen=True)
 class ScreenRows:
-    """Aligned rows. contents: digest of a row without its id and label. labels: codes into `classes`.
+    """Aligned rows. contents: digest of a row's input, without its label. labels: codes into `classes`.
 
     features: (rows, columns) float32, finite, or None. texts: one a row for kind "text", else None.
     """
@@ -55,7 +57,8 @@ def load_screen_rows(version: DatasetVersion, bench: "Workbench") -> ScreenRows:
 
     found = _Columns()
     for batch in iterate_batches(version, bench.store, bench.workdir):
-        _add(found, batch, version.label)
+        _add(found, batch, _inputs(batch.schema, version))
+        found.labels.extend(str(value) for value in batch.column(version.label).to_pylist())
     classes, labels = np.unique(np.array(found.labels, dtype=object).astype(str), return_inverse=True)
     is_text = version.kind == "text"
     texts = tuple(" ".join(parts) for parts in zip(*found.words.values(), strict=True)) if is_text else ()
@@ -70,25 +73,28 @@ def load_screen_rows(version: DatasetVersion, bench: "Workbench") -> ScreenRows:
     )
 
 
-def _add(found: _Columns, batch: "pa.RecordBatch", label: str) -> None:
+def _inputs(schema: "pa.Schema", version: DatasetVersion) -> list[str]:
+    """A model's input columns: a mail's date makes it no other mail. Every column where none fits the kind."""
+    try:
+        return feature_columns(schema, version.kind, version.label)
+    except SpecError:
+        return [name for name in schema.names if name not in (ROW_ID, version.label)]
+
+
+def _add(found: _Columns, batch: "pa.RecordBatch", inputs: list[str]) -> None:
     import pyarrow as pa
 
-    digests = [hashlib.blake2b(digest_size=16) for _ in range(batch.num_rows)]
-    for name in sorted(set(batch.schema.names) - {ROW_ID, label}):
+    for name in sorted(inputs):
         column = batch.column(name)
         numbers = _numbers(column)
-        encoded = _encoded(column, numbers)
-        for digest, value in zip(digests, encoded, strict=True):
-            digest.update(len(value).to_bytes(8, "big") + value)
         if numbers is not None:
             found.numbers.setdefault(name, []).append(numbers.astype("float32"))
         elif pa.types.is_string(column.type) or pa.types.is_large_string(column.type):
             found.words.setdefault(name, []).extend(str(value or "") for value in column.to_pylist())
         else:
             found.unusable.add(name)
-    found.contents.extend(digest.digest() for digest in digests)
+    found.contents.extend(row_digests(batch, inputs, Likeness.SAME_INPUT))
     found.row_ids.extend(str(value) for value in batch.column(ROW_ID).to_pylist())
-    found.labels.extend(str(value) for value in batch.column(label).to_pylist())
 
 
 def _numbers(column: "pa.Array") -> "NDArray[Any] | None":
@@ -111,13 +117,6 @@ def _numbers(column: "pa.Array") -> "NDArray[Any] | None":
     if flat.null_count:
         flat = flat.cast(pa.float64())
     return np.asarray(flat.to_numpy(zero_copy_only=False)).reshape(len(column), -1)
-
-
-def _encoded(column: "pa.Array", numbers: "NDArray[Any] | None") -> list[bytes]:
-    """Equal values give equal bytes."""
-    if numbers is None or column.null_count:
-        return [repr(value).encode() for value in column.to_pylist()]
-    return [row.tobytes() for row in numbers]
 
 
 def _matrix(found: _Columns) -> "NDArray[np.float32] | None":

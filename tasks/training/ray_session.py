@@ -27,7 +27,7 @@ def ray_session(settings: Settings, resources: ResourceSpec, data_bytes: int) ->
     data_bytes: size of what every worker reads; the local object store is made to hold it.
     Raises EngineUnavailable when the cluster does not answer, SpecError when no node can hold one trial.
     """
-    for name, value in _QUIET.items():
+    for name, value in {**_QUIET, **_reach(settings)}.items():
         os.environ.setdefault(name, value)
     import ray
 
@@ -51,6 +51,19 @@ def ray_session(settings: Settings, resources: ResourceSpec, data_bytes: int) ->
     finally:
         ray.shutdown()
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def _reach(settings: Settings) -> dict[str, str]:
+    """Ray's variables for this machine alone: loopback addresses stay loopback, the home's token opens the cluster.
+
+    Ray reads them when it is imported.
+    """
+    host = settings.ray_address.rpartition(":")[0]
+    local = {"RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0"} if host in ("", "127.0.0.1", "localhost") else {}
+    token = settings.home.absolute() / "ray.token"
+    if settings.ray_address and token.is_file():
+        return {**local, "RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN_PATH": str(token)}
+    return local
 
 
 def _join(address: str) -> None:

@@ -41,7 +41,7 @@ with DAG(dag_id="toy.approved"):
 @pytest.mark.parametrize(
     ("answer", "verdict", "register"), [("Approve", Verdict.PASSED, "success"), ("Reject", Verdict.FAILED, "skipped")]
 )
-def test_second_persons_answer_is_signed_and_decides(  # noqa: PLR0917  # fixtures and the two answers
+def test_second_persons_answer_is_signed_and_decides(  # fixtures and the two answers
     draw: Any, airflow_url: str, bench: Workbench, answer: str, verdict: Verdict, register: str
 ) -> None:
     api = AirflowApi(airflow_url, "admin", os.environ["ASSAY_TEST_AIRFLOW_PASSWORD"], patience_seconds=5)

@@ -8,6 +8,7 @@ import click
 
 from assay.cli.output import json_option, print_json, say
 from assay.errors import SpecError
+from assay.json_types import JsonObject
 from assay.ledger_verification import LedgerVerification
 
 
@@ -26,7 +27,7 @@ def verify(bundle: Path | None, keys: Path | None, as_json: bool) -> None:
     Exit codes: 0 everything holds, 3 something does not.
     """
     found = _verify_file(bundle, keys) if bundle else _verify_here()
-    broken = [{"seq": b.seq, "subject": b.subject, "reason": b.reason} for b in found.broken]
+    broken: list[JsonObject] = [{"seq": b.seq, "subject": b.subject, "reason": b.reason} for b in found.broken]
     if as_json:
         print_json({"ok": found.ok, "entries": found.entries, "checkpoint": found.checkpoint, "broken": broken})
     elif found.ok:

@@ -57,7 +57,7 @@ def tell(store: LineageStore, *runs: RunSeen) -> None:
 def graph(store: LineageStore) -> tuple[list[tuple[object, ...]], ...]:
     tables = ("runs", "versions", "run_versions", "edges")
     with store.database.transaction() as connection:
-        return tuple(sorted(connection.execute(f"SELECT * FROM assay_lineage.{table}"), key=str) for table in tables)  # noqa: S608
+        return tuple(sorted(connection.execute(f"SELECT * FROM assay_lineage.{table}"), key=str) for table in tables)
 
 
 def names(store: LineageStore, direction: Direction, reference: str, until: datetime | None = None) -> list[str]:

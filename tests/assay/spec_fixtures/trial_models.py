@@ -1,7 +1,7 @@
 """Read by the spec tests, never imported: importing it is the failure they look for."""
 
 from collections.abc import Mapping
-from typing import Annotated, ClassVar, Literal, Optional
+from typing import Annotated, ClassVar, Literal
 
 import assay
 from assay import sdk
@@ -24,8 +24,8 @@ class Complete(GradientModel):
         step: float = 8 * BYTE_STEP,
         nesterov: bool = False,
         depth: int | None = None,
-        tag: Optional[str] = None,
-        widths: list[int] = [8],
+        tag: str | None = None,
+        widths: list[int] = [8],  # noqa: B006 - what the outline must read
     ) -> None:
         """Fit.
 

@@ -35,10 +35,11 @@ class RawRows:
         import pyarrow as pa
 
         for batch in self.batches:
+            table = _bytes_as_lists(pa.Table.from_batches([batch]))
             if self._parsed is None:
-                self._parsed = plain_schema(batch.schema)
+                self._parsed = plain_schema(table.schema)
                 self._check(self._parsed)
-            rows = self._with_ids(_conform(pa.Table.from_batches([batch]), self._parsed))
+            rows = self._with_ids(_conform(table, self._parsed))
             self.schema = rows.schema
             yield from rows.to_batches()
 
@@ -70,6 +71,19 @@ class RawRows:
     def _content_id(self, digest: bytes) -> str:
         copies = self._copies[digest] = self._copies.get(digest, 0) + 1
         return digest.hex() if copies == 1 else f"{digest.hex()}-{copies}"
+
+
+def _bytes_as_lists(table: "pa.Table") -> "pa.Table":
+    """Fixed-size binary columns, one form of images, as lists of unsigned bytes: one form for all later steps."""
+    import pyarrow as pa
+
+    for position, field in enumerate(table.schema):
+        if pa.types.is_fixed_size_binary(field.type):
+            data = pa.py_buffer(b"".join(table[field.name].to_pylist()))
+            values = pa.UInt8Array.from_buffers(pa.uint8(), table.num_rows * field.type.byte_width, [None, data])
+            column = pa.FixedSizeListArray.from_arrays(values, field.type.byte_width)
+            table = table.set_column(position, field.name, column)
+    return table
 
 
 def _conform(table: "pa.Table", schema: "pa.Schema") -> "pa.Table":

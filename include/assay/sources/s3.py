@@ -48,7 +48,9 @@ def _listed(client: "S3Client", bucket: str, prefix: str) -> Iterator[tuple[str,
     """(key, ETag) of every object, a page at a time."""
     for page in client.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix):
         for item in page.get("Contents", ()):
-            if not item["Key"].endswith("/"):
+            # To S3 a prefix is just the beginning of a key: `mails` would bring `mails-old/…` too.
+            below = item["Key"].removeprefix(prefix.rstrip("/")) if prefix else "/"
+            if not item["Key"].endswith("/") and below[:1] in ("", "/"):
                 yield item["Key"], item["ETag"].strip('"')
 
 

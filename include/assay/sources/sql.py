@@ -14,6 +14,7 @@ from assay.spec import SqlSource
 
 if TYPE_CHECKING:
     import pyarrow as pa
+    from sqlalchemy import Connection
 
 _ROWS_PER_BATCH = 4096
 
@@ -24,27 +25,33 @@ def fetch_sql(source: SqlSource, landing: Landing, number: int) -> FetchedSource
     Raises SpecError when the variable is not set, the query is refused or a column changes its type on the way,
     EngineUnavailable when the database does not answer.
     """
-    from sqlalchemy import create_engine, text
-    from sqlalchemy.exc import ArgumentError, OperationalError, SQLAlchemyError
+    from sqlalchemy import text
+    from sqlalchemy.exc import SQLAlchemyError
 
-    url = os.environ.get(source.connection, "")
-    if not url:
-        raise SpecError(f"sql: {source.connection} is not set; put the SQLAlchemy URL of the database into it")
-    name = f"query-{number}.parquet"
-    try:
-        engine = create_engine(url)
-        with engine.connect().execution_options(stream_results=True) as connection:
-            _write(connection.execute(text(source.query)), landing.place(name), source.connection)
-    except (ArgumentError, ImportError) as error:
-        raise SpecError(
-            f"sql: {source.connection}: expected a SQLAlchemy URL with an installed driver: {error}"
-        ) from error
-    except OperationalError as error:
-        raise EngineUnavailable(f"sql: the database of {source.connection}: {error.orig}; is it up?") from error
-    except SQLAlchemyError as error:
-        raise SpecError(f"sql: {source.connection} refuses the query: {error}; mend `query`") from error
-    uri = f"sql:{source.connection}"
+    name, uri = f"query-{number}.parquet", f"sql:{source.connection}"
+    with _connect(source.connection) as connection:
+        try:
+            rows = connection.execution_options(stream_results=True).execute(text(source.query))
+            _write(rows, landing.place(name), source.connection)
+        except SQLAlchemyError as error:
+            cause = getattr(error, "orig", None) or error
+            raise SpecError(f"sql: {source.connection} refuses the query: {cause}; mend `query`") from error
     return FetchedSource(uri, (landing.landed(name, uri),), landing.at)
+
+
+def _connect(variable: str) -> "Connection":
+    from sqlalchemy import create_engine
+    from sqlalchemy.exc import ArgumentError, DBAPIError
+
+    url = os.environ.get(variable, "")
+    if not url:
+        raise SpecError(f"sql: {variable} is not set; put the SQLAlchemy URL of the database into it")
+    try:
+        return create_engine(url).connect()
+    except (ArgumentError, ImportError) as error:
+        raise SpecError(f"sql: {variable}: expected a SQLAlchemy URL with an installed driver: {error}") from error
+    except DBAPIError as error:
+        raise EngineUnavailable(f"sql: the database of {variable}: {error.orig}; is it up?") from error
 
 
 def _write(result: Any, path: Path, connection: str) -> None:

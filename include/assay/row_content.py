@@ -62,7 +62,7 @@ def _scalars(array: "pa.Array", likeness: Likeness) -> Iterator[bytes]:
     import numpy as np
 
     present = array.is_valid().to_numpy(zero_copy_only=False)
-    values = _numbers(array.fill_null(0), likeness)
+    values = _numbers(array, likeness)
     width = values.dtype.itemsize
     data = np.ascontiguousarray(values).tobytes()
     for row, is_present in enumerate(present):
@@ -86,7 +86,7 @@ def _lists(array: "pa.Array", likeness: Likeness) -> Iterator[bytes]:
         totals = np.concatenate([[0], np.cumsum(inner)])
         lengths = totals[starts[1:]] - totals[starts[:-1]]
         array = pc.list_flatten(array)
-    values = _numbers(array.fill_null(0) if array.null_count else array, likeness)
+    values = _numbers(array, likeness)
     ends = np.cumsum(lengths) * values.dtype.itemsize
     data = np.ascontiguousarray(values).tobytes()
     for start, end in zip(np.concatenate([[0], ends[:-1]]), ends, strict=True):
@@ -99,7 +99,7 @@ def _numbers(array: "pa.Array", likeness: Likeness) -> "NDArray[Any]":
 
     if pa.types.is_boolean(array.type) or pa.types.is_decimal(array.type):
         array = array.cast(pa.uint8() if pa.types.is_boolean(array.type) else pa.float64())
-    values: NDArray[Any] = array.to_numpy(zero_copy_only=False)
+    values: NDArray[Any] = array.fill_null(0).to_numpy(zero_copy_only=False)
     if likeness is not Likeness.EXACT:
         values = values.astype(np.float32)
     # Adding zero turns -0.0 into 0.0, which compares equal but has other bytes.

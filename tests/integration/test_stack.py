@@ -12,11 +12,14 @@ from pathlib import Path
 
 import psutil
 import pytest
+from pydantic import SecretStr
 
 from assay.settings import load_settings
 from assay.stack.home import Home, open_home
 from assay.stack.leftovers import leftovers
+from assay.stack.readiness import engine_status
 from assay.stack.supervision import program_states
+from assay.store import s3_client
 
 pytestmark = [pytest.mark.engines, pytest.mark.timeout(900)]
 ENGINES = {"postgres", "s3", "mlflow", "airflow", "ray", "triton", "api"}
@@ -95,15 +98,25 @@ def test_wrong_credentials_are_refused(home):
     assert requests.post(home.url("triton") + "/v2/repository/index", timeout=5).status_code == 403
     assert requests.get(home.url("airflow") + "/api/v2/dags", timeout=5).status_code == 401
     assert requests.post(home.url("api") + "/api/v1/lineage", json={}, timeout=5).status_code == 401
-    assert requests.get(home.url("s3") + "/assay", timeout=5).status_code == 403
+    assert requests.get(home.url("s3") + "/assay", timeout=5).status_code in (400, 403)  # unsigned
+
+
+def test_s3_refuses_a_wrong_secret(home):
+    from botocore.exceptions import ClientError
+
+    settings = load_settings(home.root)
+    s3_client(settings, attempts=1).put_object(Bucket="assay", Key="probe", Body=b"1")
+    wrong = settings.model_copy(update={"s3_secret_key": SecretStr("guessed-and-wrong")})
+    with pytest.raises(ClientError, match="SignatureDoesNotMatch"):
+        s3_client(wrong, attempts=1).get_object(Bucket="assay", Key="probe")
 
 
 def test_killed_engine_comes_back_by_itself(home):
     before = program_states(home)["triton"].pid
     psutil.Process(before).kill()
     deadline = time.monotonic() + 60
-    while not (_status(home)["triton"]["healthy"] and program_states(home)["triton"].pid != before):
-        assert time.monotonic() < deadline
+    while not (found := engine_status(home, "triton", program_states(home))).healthy or found.pid == before:
+        assert time.monotonic() < deadline, found
         time.sleep(0.5)
 
 

@@ -1,13 +1,21 @@
 """A home keeps its ports and secrets, shows them to its owner only, and configures without them."""
 
+import os
+import socket
 import stat
+import subprocess
+import sys
+import tempfile
 
 import pytest
 
-from assay.errors import SpecError
+from assay.errors import EngineUnavailable, SpecError
 from assay.settings import load_settings
 from assay.stack.engines import programs
+from assay.stack.environment import common_environment
 from assay.stack.home import PORTS, open_home
+from assay.stack.leftovers import end_all, leftovers
+from assay.stack.preparation import check_ports
 from assay.stack.settings_file import write_settings
 from assay.stack.supervision import configuration
 
@@ -65,3 +73,42 @@ def test_everything_listens_on_loopback(tmp_path):
         arguments = " ".join(program.start(home).arguments)
         assert "0.0.0.0" not in arguments  # noqa: S104 - the very thing refused
         assert "127.0.0.1" in arguments or program.engine in ("airflow", "postgres")
+
+
+def test_a_port_in_use_is_named_with_its_holder(tmp_path):
+    home = open_home(tmp_path)
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", home.ports["mlflow"]))
+        other.listen()
+        with pytest.raises(EngineUnavailable, match=rf"mlflow: .*in use by process {os.getpid()};.*--port mlflow="):
+            check_ports(home)
+    check_ports(home)
+
+
+def test_folders_are_closed_to_other_users(tmp_path):
+    home = open_home(tmp_path / "home")
+    folders = [home.run, home.logs, home.root / "s3", home.root / "capture", home.triton_repository]
+    assert [stat.S_IMODE(folder.stat().st_mode) for folder in folders] == [0o700] * len(folders)
+    assert not stat.S_IMODE(home.root.stat().st_mode) & 0o066
+
+
+def test_run_folder_made_by_someone_else_is_not_used(tmp_path, monkeypatch):
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    first = open_home(tmp_path / "home").run
+    first.chmod(0o777)
+    second = open_home(tmp_path / "home").run
+    assert second != first
+    assert stat.S_IMODE(second.stat().st_mode) == 0o700
+
+
+def test_processes_that_write_their_own_title_are_found(tmp_path):
+    home = open_home(tmp_path)
+    code = "import setproctitle, time; setproctitle.setproctitle('renamed'); print(1, flush=True); time.sleep(60)"
+    with subprocess.Popen(
+        [sys.executable, "-c", code], env=common_environment(home), stdout=subprocess.PIPE
+    ) as renamed:
+        assert renamed.stdout
+        renamed.stdout.readline()
+        assert [process.pid for process in leftovers(home)] == [renamed.pid]
+        assert not leftovers(open_home(tmp_path / "other"))
+        assert end_all(home) == 1

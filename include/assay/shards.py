@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 SHARD_BYTES = 32 << 20
+_GROUP_ROWS = 4096  # written at once: Parquet widens bytes to four while it writes
 _CHUNK_ROWS = 64  # where a shard may end: counted from the first row, so that batches play no part
 
 
@@ -110,7 +111,7 @@ def _store(table: "pa.Table", name: str, store: Store, folder: Path) -> Shard:
         pq.write_table(
             table.combine_chunks(),
             path,
-            row_group_size=max(table.num_rows, 1),
+            row_group_size=_GROUP_ROWS,
             version="2.6",
             compression="zstd",
             compression_level=3,

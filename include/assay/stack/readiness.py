@@ -64,7 +64,8 @@ def wait_for(home: Home, engine: str, abandoned: Event) -> EngineStatus:
                 seen.add(states[name].pid)
             if len(seen) > _MOST_STARTS:
                 raise EngineUnavailable(
-                    f"{name}: expected it to run, found that it ends again and again{_log(home, name)}"
+                    f"{name}: expected it to run, found that it ends again and again; mend what its log says, "
+                    f"then repeat `assay up`{_log(home, name)}"
                 )
         if time.monotonic() - started > _LIMIT_SECONDS:
             logs = "".join(_log(home, name) for name in starts)

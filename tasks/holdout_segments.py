@@ -13,8 +13,6 @@ from assay.workbench import Workbench
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-_LOOK_BACK = 200
-
 
 @dataclass(frozen=True)
 class Segment:
@@ -29,12 +27,11 @@ def frozen_segments(bench: Workbench, pipeline: str) -> tuple[tuple[Segment, ...
 
     Raises IntegrityError when a segment is missing from the store or was changed.
     """
-    for entry in bench.ledger.find(step=Step.SPLIT, pipeline=pipeline, limit=_LOOK_BACK):
-        if entry.report.verdict is Verdict.PASSED:
-            digests = cast("list[str]", entry.report.facts["segments"])
-            subjects = [Subject(f"dataset/{pipeline}.recent", sha256) for sha256 in digests]
-            loaded = tuple(Segment(subject, load_dataset(subject, bench.store)) for subject in subjects)
-            return loaded, entry.report.products["holdout"]
+    for entry in bench.ledger.find(step=Step.SPLIT, pipeline=pipeline, verdict=Verdict.PASSED, limit=1):
+        digests = cast("list[str]", entry.report.facts["segments"])
+        subjects = [Subject(f"dataset/{pipeline}.recent", sha256) for sha256 in digests]
+        loaded = tuple(Segment(subject, load_dataset(subject, bench.store)) for subject in subjects)
+        return loaded, entry.report.products["holdout"]
     return (), None
 
 

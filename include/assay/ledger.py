@@ -17,7 +17,7 @@ from assay.errors import EngineUnavailable, IntegrityError, SpecError
 from assay.json_types import JsonObject
 from assay.ledger_mirror import write_mirror
 from assay.merkle import Frontier, consistency_proof, inclusion_proof, leaf_hash
-from assay.records import RunContext, Step, StepReport
+from assay.records import RunContext, Step, StepReport, Verdict
 from assay.settings import Settings
 from assay.signing import Envelope, KeyRing, KeyRole
 from assay.statement import StepRecord, read_statement, stated_subjects
@@ -137,8 +137,9 @@ class Ledger:
         pipeline: str | None = None,
         newest_first: bool = True,
         limit: int = 1000,
+        verdict: Verdict | None = None,
     ) -> list[LedgerEntry]:
-        """Entries about a subject (made or judged), of a step, of a pipeline; each verified before it is returned.
+        """Entries about a subject (made or judged), of a step, pipeline or verdict; each verified before it returns.
 
         Raises IntegrityError naming the entry that does not verify.
         """
@@ -147,7 +148,8 @@ class Ledger:
         if subject_sha256 is not None:
             clauses.append("seq IN (SELECT seq FROM assay_ledger.subjects WHERE sha256 = %s)")
             values.append(subject_sha256)
-        for column, value in (("step", step.value if step else None), ("pipeline", pipeline)):
+        wanted = {"step": step and step.value, "pipeline": pipeline, "verdict": verdict and verdict.value}
+        for column, value in wanted.items():
             if value is not None:
                 clauses.append(f"{column} = %s")
                 values.append(value)

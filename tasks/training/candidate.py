@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 from assay.bundle import ModelBundle, fetch_bundle, save_bundle
 from assay.errors import IntegrityError
 from assay.json_types import JsonObject
+from assay.loaders import load_class
 from assay.records import Subject
 from assay.sdk import TrainableModel
 from assay.spec import PipelineSpec
 from tasks.training.study import TrialOutcome
-from tasks.training.user_class import load_class
 
 if TYPE_CHECKING:
     from assay.workbench import Workbench
@@ -21,7 +21,7 @@ def save_candidate(
     best: TrialOutcome, checkpoint: Path, spec: PipelineSpec, facts: JsonObject, bench: "Workbench"
 ) -> Subject:
     """Load the trial's checkpoint and save the model alone: what only resuming needs stays behind."""
-    model: TrainableModel = load_class(spec.train.model)()
+    model: TrainableModel = load_class(spec.train.model, TrainableModel)()
     model.load_function(checkpoint)
     folder = Path(tempfile.mkdtemp(prefix="candidate-", dir=bench.workdir))
     model.save_function(folder)
@@ -42,6 +42,6 @@ def load_candidate(subject: Subject, spec: PipelineSpec, bench: "Workbench") -> 
             f"{subject.name}: expected a candidate of {spec.train.model}, found form {bundle.form} of {found}; "
             "train again with the present spec"
         )
-    model: TrainableModel = load_class(spec.train.model)()
+    model: TrainableModel = load_class(spec.train.model, TrainableModel)()
     model.load_function(folder)
     return model, bundle

@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import Any
 
 from assay.json_types import Json, JsonObject
+from assay.loaders import load_class
 from assay.metric_sink import collect_metrics
 from assay.sdk import Executor, StopTraining, TrainableModel, TrainingContext
 from tasks.training.rows import TrainingRows
 from tasks.training.single_run import SingleRun
-from tasks.training.user_class import load_class
 
 FAILED, FINAL, STOPPED = "failed", "final", "stopped"
 
@@ -126,8 +126,8 @@ def _execute(
     parameters: Mapping[str, Json],
     made: dict[str, TrainableModel],
 ) -> TrainableModel:
-    executor: Executor = load_class(task.executor)() if task.executor else SingleRun()
-    factories = {role: _factory(role, load_class(path), made) for role, path in task.models.items()}
+    executor: Executor = load_class(task.executor, Executor)() if task.executor else SingleRun()
+    factories = {role: _factory(role, load_class(path, TrainableModel), made) for role, path in task.models.items()}
     try:
         return executor.execute(factories, rows.train, context, parameters)
     except StopTraining:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from assay.capture import read_window
 from assay.dataset import DatasetVersion, Shard, Source, iterate_batches, load_dataset, save_dataset
-from assay.errors import SpecError
+from assay.errors import IntegrityError, SpecError
 from assay.ledger import LedgerEntry
 from assay.loaders import open_loader
 from assay.records import Check, Step, StepReport, Subject, Verdict, combined_verdict
@@ -158,8 +158,13 @@ def _reference_rows(request: StepRequest, bench: Workbench, assayed: LedgerEntry
     loader = open_loader(request.spec)
     rows = loader.load_function(iterate_batches(version, bench.store, bench.workdir), version.label)
     predictions = pq.read_table(io.BytesIO(bench.store.read(str(assayed.report.facts["predictions"])))).to_pandas()
-    predictions = predictions[predictions["segment"] == segment].set_index("row_id").loc[list(rows.row_ids)]
-    return _Reference(subject, rows.inputs, predictions["predicted"].to_numpy(), rows.labels)
+    predictions = predictions[predictions["segment"] == segment].set_index("row_id").reindex(list(rows.row_ids))
+    if predictions["predicted"].isna().any():
+        raise IntegrityError(
+            f"{request.spec.name}: expected predictions for every row of {segment} in entry {assayed.seq}, "
+            "found fewer; run the pipeline again"
+        )
+    return _Reference(subject, rows.inputs, predictions["predicted"].to_numpy("int64"), rows.labels)
 
 
 def _judge(request: StepRequest, window: "pa.Table", reference: _Reference) -> list[_Judgement]:

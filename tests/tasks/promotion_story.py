@@ -114,8 +114,9 @@ class Story:
         inputs, labels, row_ids = _rows()
         predicted = self.onnx.predict(inputs).label
         right = predicted == labels
-        table = pa.table(
-            {"row_id": row_ids, "segment": ["holdout"] * len(row_ids), "label": labels, "predicted": predicted}
+        columns = {"row_id": row_ids, "label": labels, "predicted": predicted}
+        table = pa.concat_tables(
+            pa.table({**columns, "segment": [segment] * len(row_ids)}) for segment in ("holdout", "recent")
         )
         path = self.bench.workdir / f"predictions-{self.shift}.parquet"
         pq.write_table(table, path)

@@ -1,7 +1,6 @@
 """The loop on real engines, as a newcomer meets it: the README's and the tutorial's own commands."""
 
-import json
-import os
+import contextlib
 import re
 import subprocess
 import sys
@@ -11,44 +10,10 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from assay.settings import Settings, load_settings
-
-ROOT = Path(__file__).parents[2]
-ASSAY = Path(sys.executable).with_name("assay")
+from tests.embedded_stack import ASSAY, ROOT, Stack, stack
 
 pytestmark = pytest.mark.engines
-
-
-class Stack:
-    """The embedded stack in a home of its own, driven through the command line only."""
-
-    def __init__(self, home: Path) -> None:
-        self.home = home
-        self.environment = {**os.environ, "ASSAY_HOME": str(home)}
-
-    def run(self, *arguments: str | Path, expect: int = 0, timeout: int = 420) -> str:
-        command = [str(ASSAY), *map(str, arguments)]
-        done = subprocess.run(
-            command, cwd=ROOT, env=self.environment, capture_output=True, text=True, timeout=timeout, check=False
-        )
-        assert done.returncode == expect, f"{command} ended with {done.returncode}\n{done.stdout}\n{done.stderr}"
-        return done.stdout
-
-    def json(self, *arguments: str | Path, expect: int = 0, timeout: int = 420) -> dict:
-        return json.loads(self.run(*arguments, "--json", expect=expect, timeout=timeout))
-
-    def settings(self) -> Settings:
-        return load_settings(self.home)
-
-
-@pytest.fixture(scope="module")
-def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    stack = Stack(tmp_path_factory.mktemp("home") / "assay")
-    try:
-        stack.run("up", "--detach")
-        yield stack
-    finally:
-        stack.run("down")
+__all__ = ["stack"]  # the fixture
 
 
 @pytest.fixture(scope="module")
@@ -118,3 +83,54 @@ def test_make_knows_the_two_commands() -> None:
     for target in ("demo", "test"):
         plan = subprocess.run(["make", "-n", target], cwd=ROOT, capture_output=True, text=True, check=True).stdout
         assert ".venv/bin/python" in plan
+
+
+def test_a_flipped_byte_in_the_registered_model_is_refused_at_load(stack: Stack, digits: dict) -> None:
+    onnx = next(path for path in stored(stack) if is_onnx(path))
+    with flipped(onnx):
+        done = subprocess.run(
+            [sys.executable, "-c", "import assay; assay.load_model('digits')"],
+            env=stack.environment, capture_output=True, text=True, timeout=120, check=False,
+        )  # fmt: skip
+    assert "IntegrityError" in done.stderr
+    assert onnx.name in done.stderr
+
+
+def test_a_flipped_byte_in_a_shard_is_named(stack: Stack, digits: dict) -> None:
+    shard = next(path for path in stored(stack) if path.read_bytes()[:4] == b"PAR1" and path.stat().st_size > 30_000)
+    with flipped(shard):
+        stack.run("lineage", "up", "row/digits/digit-00000", expect=3)
+    stack.run("lineage", "up", "deployment/digits")
+
+
+def test_a_flipped_byte_in_the_served_file_is_refused_at_deploy(stack: Stack, digits: dict) -> None:
+    served = stack.settings().triton_repository / "digits" / "1" / "model.onnx"
+    with flipped(served):
+        stack.run("rollback", "digits", "--to", "1", expect=3)
+    stack.run("rollback", "digits", "--to", "1")
+
+
+def stored(stack: Stack) -> list[Path]:
+    """Objects of the store as they lie on disk, below the object store."""
+    return sorted(path for path in (stack.home / "s3" / "assay").rglob("*") if path.is_file())
+
+
+def is_onnx(path: Path) -> bool:
+    import onnx
+
+    if path.read_bytes()[:1] != b"\x08":
+        return False
+    onnx.load_model(path)
+    return True
+
+
+@contextlib.contextmanager
+def flipped(path: Path) -> Iterator[None]:
+    """One byte in the middle differs for a while."""
+    before = path.read_bytes()
+    middle = len(before) // 2
+    path.write_bytes(before[:middle] + bytes([before[middle] ^ 1]) + before[middle + 1 :])
+    try:
+        yield
+    finally:
+        path.write_bytes(before)

@@ -64,7 +64,7 @@ def _record(report: StepReport, request: StepRequest, started: datetime, ended: 
         context=request.context,
         provenance=current_provenance(),
         parameters=dict(request.parameters),
-        seed=request.spec.train.seed,
+        seed=int(str(request.parameters.get("seed", request.spec.train.seed))),
         started_at=started,
         ended_at=ended,
     )

@@ -35,6 +35,11 @@ def test_step_leaves_one_signed_statement(bench, context):
     assert len(record.provenance.environment) == 64
 
 
+def test_seed_given_for_the_run_is_the_one_recorded(bench, context):
+    run_station(collect, StepRequest(SPEC, context, parameters={"seed": 11}), bench)
+    assert bench.ledger.find(pipeline="x")[0].record.seed == 11
+
+
 @pytest.mark.parametrize(
     ("step", "kind", "role"),
     [

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
+import hypothesis
 import psycopg
 import pytest
 
@@ -17,6 +18,10 @@ from assay.settings import Settings
 from assay.signing import KeyRing
 from assay.store import FileStore
 from assay.workbench import Workbench
+
+# A busy machine is no failure: laws are about results, not about time.
+hypothesis.settings.register_profile("assay", deadline=None)
+hypothesis.settings.load_profile("assay")
 
 
 @pytest.fixture(autouse=True)

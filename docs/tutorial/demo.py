@@ -10,7 +10,7 @@ HERE = Path(__file__).parent
 STORY = [
     ("Start every engine", [ASSAY, "up", "--detach"]),
     ("Take digits through the loop", [ASSAY, "run", "digits", "--follow"]),
-    ("Ask the served model for all 1,797 images", [sys.executable, HERE / "ask_digits.py"]),
+    ("Ask the served model for all 1,797 images", [Path(sys.executable), HERE / "ask_digits.py"]),
     ("Walk from the served model to the raw bytes and the person", [ASSAY, "lineage", "up", "deployment/digits"]),
     ("Verify every signature, digest and proof", [ASSAY, "audit", "verify"]),
 ]
@@ -20,7 +20,7 @@ def main() -> int:
     """Exit code of the first command that fails, else 0."""
     started = time.monotonic()
     for title, command in STORY:
-        shown = " ".join(Path(str(part)).name if "/" in str(part) else str(part) for part in command)
+        shown = " ".join(part.name if isinstance(part, Path) else part for part in command)
         print(f"\n\033[1m{title}\033[0m\n$ {shown}", flush=True)
         code = subprocess.run([str(part) for part in command], check=False).returncode
         if code:

@@ -3,6 +3,7 @@
 Takes about ten minutes, so it runs only when asked for: `pytest -m kills`.
 """
 
+import contextlib
 import subprocess
 import time
 from collections.abc import Callable
@@ -65,7 +66,8 @@ def test_run_completes_although_a_part_is_killed(
     killed = victims(stack)
     assert killed
     for process in killed:
-        process.kill()
+        with contextlib.suppress(psutil.NoSuchProcess):
+            process.kill()
     stack.run("up", "--detach")
     output, _ = run.communicate(timeout=500)
     assert run.returncode == 0, output

@@ -1,5 +1,6 @@
 """The whole stack on this machine: it comes up healthy, survives the loss of everything, and leaves nothing behind."""
 
+import contextlib
 import json
 import os
 import signal
@@ -50,7 +51,8 @@ def _status(home: Home) -> dict:
 
 def _kill(processes: list[psutil.Process]) -> None:
     for process in processes:
-        process.send_signal(signal.SIGKILL)
+        with contextlib.suppress(psutil.NoSuchProcess):
+            process.send_signal(signal.SIGKILL)
     psutil.wait_procs(processes, timeout=10)
 
 

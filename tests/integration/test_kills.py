@@ -38,8 +38,13 @@ def program(name: str) -> Callable[[Stack], list[psutil.Process]]:
 
 
 def running_task(stack: Stack) -> list[psutil.Process]:
-    """The process that executes the training task."""
-    return of_stack(stack, lambda words, environment: environment.get("AIRFLOW_CTX_TASK_ID") == "train")
+    """The process that executes the training task: the child of the supervisor that holds its log open."""
+    tasks = []
+    for process in of_stack(stack, lambda words, environment: "airflow" in words):
+        with contextlib.suppress(psutil.Error):
+            if any("task_id=train" in file.path for file in process.open_files()):
+                tasks += process.children()
+    return tasks
 
 
 def postmaster(stack: Stack) -> list[psutil.Process]:

@@ -81,7 +81,13 @@ def airflow_environment(home: Home) -> dict[str, str]:
         "database": {"sql_alchemy_conn": home.database_url("airflow", "postgresql+psycopg2")},
         # The default of 5 s keeps a finished task's slot occupied that long.
         "workers": {"min_heartbeat_interval": "1"},
-        "scheduler": {"scheduler_idle_sleep_time": "0.1", "enable_health_check": "False"},
+        "scheduler": {
+            "scheduler_idle_sleep_time": "0.1",
+            "enable_health_check": "False",
+            # Tasks lost with a killed scheduler are tried again after half a minute, not five.
+            "task_instance_heartbeat_timeout": "30",
+            "task_instance_heartbeat_timeout_detection_interval": "5",
+        },
         "dag_processor": {"refresh_interval": "10", "min_file_process_interval": "10"},
         "logging": {"base_log_folder": str(home.logs / "airflow")},
         "usage_data_collection": {"enabled": "False"},

@@ -44,6 +44,8 @@ class Checkpoint:
             if (dash, name, origin) != ("—", ORIGIN, ORIGIN):
                 raise ValueError(f"origin {origin!r}")
             checkpoint = cls(int(size), base64.b64decode(root, validate=True))
+            if f"{body}\n" != checkpoint.body():
+                raise ValueError(f"another spelling of size {size!r} or root {root!r}")
             _verify(checkpoint.body().encode(), base64.b64decode(mark, validate=True), keys)
         except (ValueError, binascii.Error) as error:
             raise IntegrityError(

@@ -6,73 +6,27 @@ at all. Appending the same statement of the same run again returns the entry tha
 
 import contextlib
 from collections.abc import Iterator
-from dataclasses import dataclass
-from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from assay.checkpoint import Checkpoint
-from assay.digests import sha256_bytes, sha256_json
 from assay.errors import EngineUnavailable, IntegrityError, SpecError
-from assay.json_types import JsonObject
-from assay.ledger_mirror import write_mirror
+from assay.ledger_entry import LedgerEntry, Row, believe, idempotency_key, read_signed, role_of
+from assay.ledger_mirror import read_mirror, write_mirror
 from assay.merkle import Frontier, consistency_proof, inclusion_proof, leaf_hash
-from assay.records import RunContext, Step, StepReport, Verdict
+from assay.records import Step, Verdict
 from assay.settings import Settings
-from assay.signing import Envelope, KeyRing, KeyRole
-from assay.statement import StepRecord, read_statement, stated_subjects
+from assay.signing import Envelope, KeyRing
+from assay.statement import StepRecord, stated_subjects
 
 if TYPE_CHECKING:
     import psycopg
 
+__all__ = ["Ledger", "LedgerEntry", "role_of"]
+
 _LOCK = 0x6C656467  # one writer at a time, over all processes
 _SCHEMA = Path(__file__).with_name("ledger_schema.sql")
-_ROLES = {Step.GATE: KeyRole.GATE, Step.APPROVE: KeyRole.APPROVER}
 _COLUMNS = "seq, at, step, pipeline, run_id, verdict, idempotency_key, envelope"
-
-
-def role_of(step: Step) -> KeyRole:
-    """The only role whose key may sign a statement of `step`."""
-    return _ROLES.get(step, KeyRole.PRODUCER)
-
-
-@dataclass(frozen=True)
-class LedgerEntry:
-    """A verified entry. at: when the step ended, as signed. sha256: of the envelope's exact bytes."""
-
-    seq: int
-    at: datetime
-    envelope: Envelope
-    statement: JsonObject
-    record: StepRecord
-    role: KeyRole
-    sha256: str
-
-    @property
-    def report(self) -> StepReport:
-        return self.record.report
-
-    @property
-    def context(self) -> RunContext:
-        return self.record.context
-
-    @property
-    def keyid(self) -> str:
-        return self.envelope.keyid
-
-
-@dataclass(frozen=True)
-class Row:
-    """One row of the entries table as the database has it, nothing believed yet."""
-
-    seq: int
-    at: datetime
-    step: str
-    pipeline: str
-    run_id: str
-    verdict: str
-    idempotency_key: str
-    envelope: str
 
 
 class Ledger:
@@ -85,7 +39,7 @@ class Ledger:
     def open(cls, settings: Settings) -> Self:
         """Connect and make the schema where it is absent.
 
-        Raises SpecError when no database is configured, EngineUnavailable when it does not answer.
+        Raises SpecError when no database is configured or its URL is none, EngineUnavailable when it does not answer.
         """
         import psycopg
 
@@ -100,6 +54,9 @@ class Ledger:
             raise EngineUnavailable(
                 f"PostgreSQL of the ledger: {str(error).strip()}; is it up? `assay status` tells"
             ) from error
+        except psycopg.ProgrammingError:
+            # Its words may repeat the password.
+            raise SpecError("ASSAY_DATABASE_URL: expected postgresql://USER:PASSWORD@HOST:PORT/NAME; mend it") from None
         ledger = cls(connection, KeyRing.open(settings.keys), settings.keys / "checkpoint")
         ledger._make_schema()
         return ledger
@@ -111,18 +68,19 @@ class Ledger:
     def append(self, envelope: Envelope) -> LedgerEntry:
         """Append one signed statement; returns its entry, or the equal one that is there already.
 
-        Raises IntegrityError for a signature that does not hold or a key of the wrong role.
+        Raises IntegrityError for a signature that does not hold, a key of the wrong role, or a log that has lost
+        or changed what it once signed for.
         """
         text = envelope.to_bytes()
-        _, record = read_statement(envelope.payload)
-        check_signature(envelope, record.report.step, self.keys)
+        _, record, _ = read_signed(envelope, self.keys)
         key = idempotency_key(record)
         with _postgres_errors(), self.connection.transaction():
             self.connection.execute("SELECT pg_advisory_xact_lock(%s)", (_LOCK,))
             present = self._rows("WHERE idempotency_key = %s", (key,))
             if present:
                 return self._believed(present[0])
-            frontier = self._frontier()
+            frontier = self.frontier()
+            self._heed_mirror()
             row = Row(frontier.size, record.ended_at, record.report.step.value, record.report.pipeline,
                       record.context.run_id, record.report.verdict.value, key, text.decode())  # fmt: skip
             self._insert(row, record)
@@ -173,6 +131,13 @@ class Ledger:
                 return
             start = found[-1].seq + 1
 
+    @contextlib.contextmanager
+    def snapshot(self) -> Iterator[None]:
+        """Inside, every read sees one moment of the log, whatever is appended meanwhile."""
+        with _postgres_errors(), self.connection.transaction():
+            self.connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
+            yield
+
     def size(self) -> int:
         """Number of entries."""
         return int(self._one("SELECT count(*) FROM assay_ledger.entries")[0])
@@ -202,6 +167,22 @@ class Ledger:
         """Proof that the log of `old_size` entries is a prefix of the log as it is now."""
         return consistency_proof(self._leaves(), old_size)
 
+    def frontier(self) -> Frontier:
+        """The tree's right edge, on which the next append builds. Raises IntegrityError unless it was signed for."""
+        found = self.connection.execute(
+            "SELECT size, note, frontier FROM assay_ledger.checkpoints ORDER BY size DESC LIMIT 1"
+        ).fetchone()
+        if found is None:
+            return Frontier()
+        frontier = Frontier(found[0], tuple(bytes(node) for node in found[2]))
+        signed = Checkpoint.verified(found[1], self.keys)
+        if (signed.size, signed.root) != (frontier.size, frontier.root()):
+            raise IntegrityError(
+                f"ledger: the checkpoint of {signed.size} entries does not match the tree's right edge; "
+                "nothing was appended: run `assay audit verify`"
+            )
+        return frontier
+
     def _make_schema(self) -> None:
         with _postgres_errors(), self.connection.transaction():
             self.connection.execute("SELECT pg_advisory_xact_lock(%s)", (_LOCK,))
@@ -226,23 +207,23 @@ class Ledger:
         )
         return note
 
-    def _frontier(self) -> Frontier:
-        found = self.connection.execute(
-            "SELECT size, note, frontier FROM assay_ledger.checkpoints ORDER BY size DESC LIMIT 1"
-        ).fetchone()
-        if found is None:
-            return Frontier()
-        frontier = Frontier(found[0], tuple(bytes(node) for node in found[2]))
-        signed = Checkpoint.verified(found[1], self.keys)
-        if (signed.size, signed.root) != (frontier.size, frontier.root()):
+    def _heed_mirror(self) -> None:
+        """Refuse to grow a log that lost entries: the new ones would cover the traces."""
+        outside = read_mirror(self.mirror, self.keys)
+        if outside is None:
+            return
+        query = "SELECT note FROM assay_ledger.checkpoints WHERE size = %s"
+        found = self.connection.execute(query, (outside.size,)).fetchone()
+        if found is None or Checkpoint.verified(found[0], self.keys) != outside:
             raise IntegrityError(
-                f"ledger: the checkpoint of {signed.size} entries does not match the tree's right edge; "
-                "nothing was appended: run `assay audit verify`"
+                f"ledger: {self.mirror} signs for {outside.size} entries that the database does not have as they were; "
+                "nothing was appended: run `assay audit verify`, restore the database from a backup"
             )
-        return frontier
 
     def _leaves(self) -> list[bytes]:
-        return [leaf_hash(row.envelope.encode()) for row in self.rows()]
+        query = r"SELECT sha256('\x00'::bytea || convert_to(envelope, 'UTF8')) FROM assay_ledger.entries ORDER BY seq"
+        with _postgres_errors():
+            return [bytes(leaf) for (leaf,) in self.connection.execute(query)]
 
     def _rows(self, clause: str, values: tuple[str | int, ...]) -> list[Row]:
         with _postgres_errors():
@@ -255,49 +236,6 @@ class Ledger:
 
     def _believed(self, row: Row) -> LedgerEntry:
         return believe(row, self.keys)
-
-
-def believe(row: Row, keys: KeyRing) -> LedgerEntry:
-    """The row as an entry, once its signature, its key's role and its columns hold. Raises IntegrityError."""
-    try:
-        envelope = Envelope.from_bytes(row.envelope.encode())
-        statement, record = read_statement(envelope.payload)
-        role = check_signature(envelope, record.report.step, keys)
-        _check_columns(row, record)
-    except IntegrityError as error:
-        raise IntegrityError(f"ledger entry {row.seq}: {error}") from error
-    return LedgerEntry(row.seq, record.ended_at, envelope, statement, record, role, sha256_bytes(row.envelope.encode()))
-
-
-def check_signature(envelope: Envelope, step: Step, keys: KeyRing) -> KeyRole:
-    """The signer's role. Raises IntegrityError when the signature does not hold or the role may not sign `step`."""
-    role, wanted = keys.verify(envelope).role, role_of(step)
-    if role is not wanted:
-        raise IntegrityError(f"a {step.value} statement needs a {wanted.value} key, found a {role.value} key")
-    return role
-
-
-def idempotency_key(record: StepRecord) -> str:
-    """Equal for the same step of the same run on the same digests with the same verdict."""
-    report = record.report
-    return sha256_json(
-        {
-            "step": report.step.value,
-            "pipeline": report.pipeline,
-            "run_id": record.context.run_id,
-            "verdict": report.verdict.value,
-            "products": {role: subject.to_json() for role, subject in report.products.items()},
-            "inputs": {role: subject.to_json() for role, subject in report.inputs.items()},
-        }
-    )
-
-
-def _check_columns(row: Row, record: StepRecord) -> None:
-    stated = (record.ended_at, record.report.step.value, record.report.pipeline, record.context.run_id,
-              record.report.verdict.value, idempotency_key(record))  # fmt: skip
-    found = (row.at, row.step, row.pipeline, row.run_id, row.verdict, row.idempotency_key)
-    if stated != found:
-        raise IntegrityError(f"its columns say {found[:5]}, its signed statement {stated[:5]}; the index was changed")
 
 
 @contextlib.contextmanager

@@ -10,7 +10,9 @@ from assay.signing import KeyRing
 
 
 def write_mirror(path: Path, note: str, keys: KeyRing) -> None:
-    """Keep `note` unless a larger one is there; whole or not at all."""
+    """Keep `note` unless a larger one is there; whole or not at all. A folder mounted read-only keeps none."""
+    if not os.access(path.parent, os.W_OK):
+        return
     with path.with_name(f".{path.name}.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         present = read_mirror(path, keys)
@@ -29,6 +31,6 @@ def read_mirror(path: Path, keys: KeyRing) -> Checkpoint | None:
     if not path.is_file():
         return None
     try:
-        return Checkpoint.verified(path.read_text(), keys)
-    except IntegrityError as error:
+        return Checkpoint.verified(path.read_bytes().decode(), keys)
+    except (IntegrityError, UnicodeDecodeError) as error:
         raise IntegrityError(f"{path}: {error}") from error

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 
 from assay.checkpoint import Checkpoint
 from assay.errors import IntegrityError
-from assay.ledger import Ledger, LedgerEntry, Row, believe
+from assay.ledger import Ledger
+from assay.ledger_entry import LedgerEntry, Row, believe
 from assay.ledger_mirror import read_mirror
 from assay.merkle import Frontier, leaf_hash
 from assay.signing import KeyRing
@@ -36,14 +37,20 @@ class LedgerVerification:
 
 def verify_ledger(ledger: Ledger, keys: KeyRing) -> LedgerVerification:
     """Walk the whole log once; memory does not grow with it, but for one note an entry."""
-    notes = dict(ledger.checkpoint_notes())
-    newest = notes[max(notes)] if notes else ""
-    walk = _Walk(keys, notes)
-    for row in ledger.rows():
-        entry = walk.take(row)
-        if entry and ledger.subjects(row.seq) != {(s.name, s.sha256) for s in stated_subjects(entry.report)}:
-            walk.blame(row.seq, _name(entry), "the subject index does not name the statement's subjects")
-    walk.finish(_mirrored(ledger, keys, walk))
+    # The mirror is written after its entry is committed: read first, it never covers more than the snapshot.
+    outside = _mirrored(ledger, keys)
+    with ledger.snapshot():
+        notes = dict(ledger.checkpoint_notes())
+        newest = notes[max(notes)] if notes else ""
+        walk = _Walk(keys, notes)
+        for row in ledger.rows():
+            entry = walk.take(row)
+            if entry and ledger.subjects(row.seq) != {(s.name, s.sha256) for s in stated_subjects(entry.report)}:
+                walk.blame(row.seq, _name(entry), "the subject index does not name the statement's subjects")
+        _check_frontier(ledger, walk)
+    if isinstance(outside, IntegrityError):
+        walk.blame(walk.frontier.size, "checkpoint", str(outside))
+    walk.finish(outside if isinstance(outside, Checkpoint) else None)
     return LedgerVerification(walk.frontier.size, newest, tuple(sorted(walk.broken, key=lambda b: b.seq)))
 
 
@@ -115,12 +122,19 @@ class _Walk:
             )
 
 
-def _mirrored(ledger: Ledger, keys: KeyRing, walk: _Walk) -> Checkpoint | None:
+def _mirrored(ledger: Ledger, keys: KeyRing) -> Checkpoint | IntegrityError | None:
     try:
         return read_mirror(ledger.mirror, keys)
     except IntegrityError as error:
-        walk.blame(walk.frontier.size, "checkpoint", str(error))
-        return None
+        return error
+
+
+def _check_frontier(ledger: Ledger, walk: _Walk) -> None:
+    """The edge that the next append would build on."""
+    try:
+        ledger.frontier()
+    except IntegrityError as error:
+        walk.blame(max(walk.frontier.size - 1, 0), "checkpoint", str(error))
 
 
 def _name(entry: LedgerEntry) -> str:

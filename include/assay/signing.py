@@ -6,10 +6,11 @@ envelope brings them along.
 
 import base64
 import binascii
+import contextlib
 import fcntl
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
@@ -59,11 +60,15 @@ class Envelope:
             (signature,) = value["signatures"]
             if value["payloadType"] != PAYLOAD_TYPE:
                 raise ValueError(f"payload type {value['payloadType']!r}")
-            return cls(
+            envelope = cls(
                 payload=base64.b64decode(value["payload"], validate=True),
                 keyid=str(signature["keyid"]),
                 signature=base64.b64decode(signature["sig"], validate=True),
             )
+            # The entry's own digest is over these bytes: one envelope has one spelling.
+            if envelope.to_bytes() != data:
+                raise ValueError("another spelling of it")
+            return envelope
         except (ValueError, KeyError, TypeError, binascii.Error) as error:
             raise IntegrityError(
                 f"envelope: expected one DSSE signature over {PAYLOAD_TYPE}, found {error}; the entry was changed"
@@ -101,15 +106,19 @@ class KeyRing:
     def open(cls, folder: Path) -> Self:
         """The keys in `folder`; missing ones are made on first use, readable by the owner only."""
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        with (folder / ".lock").open("w") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)
+        # Keys that are all there need no lock: their folder may be mounted read-only.
+        complete = all((folder / f"{role.value}.key").is_file() for role in KeyRole)
+        with contextlib.nullcontext() if complete else _locked(folder):
             private = {role: _private_key(folder, role) for role in KeyRole}
         return cls(private, _public_keys(folder))
 
     @classmethod
     def open_public(cls, folder: Path) -> Self:
-        """Only the public keys in `folder`: all an auditor needs."""
-        return cls({}, _public_keys(folder))
+        """Only the public keys in `folder`: all an auditor needs. Raises SpecError where there are none."""
+        public = _public_keys(folder)
+        if not public:
+            raise SpecError(f"{folder}: expected public keys (ROLE.pub), found none; name the folder that holds them")
+        return cls({}, public)
 
     def sign(self, payload: bytes, role: KeyRole) -> Envelope:
         """An envelope around `payload`."""
@@ -126,7 +135,12 @@ class KeyRing:
         """The key that belongs to the private key of `role`."""
         if role not in self._private:
             raise SpecError(f"expected a private {role.value} key, found none; see ASSAY_KEYS")
-        return self._public[_keyid(self._private[role].public_key())]
+        keyid = _keyid(self._private[role].public_key())
+        if keyid not in self._public:
+            raise SpecError(
+                f"expected {role.value}.pub beside {role.value}.key, found none; restore it from your backup"
+            )
+        return self._public[keyid]
 
     def public_keys(self) -> Mapping[str, PublicKey]:
         """Every trusted key by keyid."""
@@ -176,8 +190,13 @@ def _public_keys(folder: Path) -> dict[str, PublicKey]:
 
     keys = {}
     for path in sorted(folder.glob("*.pub")):
-        role = KeyRole(path.stem.split("-")[0])
-        key = serialization.load_pem_public_key(path.read_bytes())
+        try:
+            role = KeyRole(path.stem.split("-")[0])
+            key = serialization.load_pem_public_key(path.read_bytes())
+        except ValueError as error:
+            raise SpecError(
+                f"{path}: expected ROLE.pub with a PEM public key, found {error}; remove the file"
+            ) from error
         if not isinstance(key, Ed25519PublicKey):
             raise SpecError(f"{path}: expected an Ed25519 public key, found {type(key).__name__}; remove the file")
         keys[_keyid(key)] = PublicKey(_keyid(key), role, key)
@@ -186,6 +205,13 @@ def _public_keys(folder: Path) -> dict[str, PublicKey]:
 
 def _keyid(key: "Ed25519PublicKey") -> str:
     return sha256_bytes(key.public_bytes_raw())
+
+
+@contextlib.contextmanager
+def _locked(folder: Path) -> Iterator[None]:
+    with (folder / ".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
 
 
 def _write(path: Path, data: bytes, mode: int) -> None:

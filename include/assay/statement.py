@@ -86,7 +86,7 @@ def read_statement(payload: bytes) -> tuple[JsonObject, StepRecord]:
         statement = cast(JsonObject, json.loads(payload))
         record = StepRecord.from_json(cast(JsonObject, cast(JsonObject, statement["predicate"])["assay"]))
         subjects = [_descriptor(subject) for subject in stated_subjects(record.report)]
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise IntegrityError(f"statement: expected an Assay in-toto statement, found {error!r}") from error
     if statement.get("_type") != STATEMENT_TYPE or statement.get("subject") != subjects:
         raise IntegrityError("statement: its subjects are not those of the report it carries")

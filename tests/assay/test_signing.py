@@ -1,12 +1,12 @@
 """Keys are private, roles bind, and nothing unsigned passes."""
 
+import json
 import stat
 import threading
 from dataclasses import replace
 
 import pytest
 
-from assay.checkpoint import Checkpoint
 from assay.errors import IntegrityError, SpecError
 from assay.signing import Envelope, KeyRing, KeyRole
 
@@ -61,8 +61,38 @@ def test_public_keys_alone_verify_but_cannot_sign(keys, tmp_path):
         auditor.sign_raw(b"payload", KeyRole.GATE)
 
 
-def test_checkpoint_with_another_size_is_rejected(keys):
-    note = Checkpoint(3, b"r" * 32).signed(keys)
-    assert Checkpoint.verified(note, keys) == Checkpoint(3, b"r" * 32)
-    with pytest.raises(IntegrityError, match="does not hold"):
-        Checkpoint.verified(note.replace("\n3\n", "\n4\n"), keys)
+def test_securesystemslib_verifies_our_envelope(keys):
+    from securesystemslib.dsse import Envelope as Dsse
+    from securesystemslib.signer import SSlibKey
+
+    public = keys.public_key(KeyRole.GATE)
+    key = SSlibKey(public.keyid, "ed25519", "ed25519", {"public": public.raw.hex()})
+    envelope = Dsse.from_dict(json.loads(keys.sign(b"payload", KeyRole.GATE).to_bytes()))
+    assert list(envelope.verify([key], 1)) == [public.keyid]
+
+
+@pytest.mark.parametrize("name", ["alice.pub", "gate-2025.pub"])
+def test_file_that_is_no_public_key_is_named(keys, tmp_path, name):
+    (tmp_path / "keys" / name).write_text("no key")
+    with pytest.raises(SpecError, match=name):
+        KeyRing.open(tmp_path / "keys")
+
+
+def test_retired_key_is_trusted_for_what_it_signed(keys, tmp_path):
+    folder, signed = tmp_path / "keys", keys.sign(b"payload", KeyRole.GATE)
+    (folder / "gate.pub").rename(folder / "gate-2025.pub")
+    (folder / "gate.key").unlink()
+    renewed = KeyRing.open(folder)
+    assert renewed.public_key(KeyRole.GATE).keyid != signed.keyid
+    assert renewed.verify(signed).role is KeyRole.GATE
+
+
+def test_private_key_without_its_public_file_does_not_sign(keys, tmp_path):
+    (tmp_path / "keys" / "gate.pub").unlink()
+    with pytest.raises(SpecError, match=r"gate\.pub"):
+        KeyRing.open(tmp_path / "keys").sign(b"payload", KeyRole.GATE)
+
+
+def test_folder_without_public_keys_is_misuse_not_tampering(tmp_path):
+    with pytest.raises(SpecError, match="public keys"):
+        KeyRing.open_public(tmp_path / "nowhere")

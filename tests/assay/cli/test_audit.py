@@ -1,0 +1,78 @@
+"""`assay audit` answers with exit codes and names; what is no tampering is not called so."""
+
+import json
+import sys
+
+import pytest
+
+import assay.cli
+from tests.assay.test_ledger import fill, superuser
+
+
+@pytest.fixture
+def audit(settings, monkeypatch, capsys):
+    """Runs `assay audit ...`; returns (exit code, stdout) and keeps stderr as `errors`."""
+    monkeypatch.setenv("ASSAY_HOME", str(settings.home))
+    monkeypatch.setenv("ASSAY_KEYS", str(settings.keys))
+    monkeypatch.setenv("ASSAY_DATABASE_URL", settings.database_url.get_secret_value())
+
+    def run(*arguments):
+        monkeypatch.setattr(sys, "argv", ["assay", "audit", *map(str, arguments)])
+        code = 0
+        try:
+            assay.cli.main()
+        except SystemExit as stop:
+            code = stop.code or 0
+        said = capsys.readouterr()
+        run.errors = said.err
+        return code, said.out
+
+    return run
+
+
+def test_whole_ledger_verifies_with_exit_0(audit, ledger, keys):
+    fill(ledger, keys, 3)
+    code, out = audit("verify", "--json")
+    found = json.loads(out)
+    assert (code, found["ok"], found["entries"], found["broken"]) == (0, True, 3, [])
+    assert found["checkpoint"] == ledger.checkpoint()
+
+
+def test_changed_ledger_ends_with_exit_3_and_names_the_entry(audit, ledger, keys):
+    fill(ledger, keys, 3)
+    with superuser(ledger) as connection:
+        connection.execute("UPDATE assay_ledger.entries SET envelope = replace(envelope, 'eyJ', 'eyK') WHERE seq = 1")
+    code, out = audit("verify", "--json")
+    first = json.loads(out)["broken"][0]
+    assert (code, first["seq"], set(first)) == (3, 1, {"seq", "subject", "reason"})
+    code, out = audit("verify")
+    assert (code, "entry 1 " in out) == (3, True)
+
+
+def test_exported_bundle_verifies_with_the_auditors_keys(audit, ledger, keys, settings, tmp_path):
+    fill(ledger, keys, 3)
+    bundle = tmp_path / "bundle.zip"
+    code, out = audit("export", "--out", bundle, "--json")
+    assert (code, json.loads(out)) == (0, {"path": str(bundle), "entries": 3})
+    code, out = audit("verify", "--bundle", bundle, "--keys", settings.keys)
+    assert (code, out) == (0, "3 entries: every signature, digest and proof holds\n")
+
+
+def test_misuse_is_exit_2_and_writes_nothing(audit, ledger, keys, tmp_path):
+    empty = audit("export", "--out", tmp_path / "bundle.zip")
+    fill(ledger, keys, 1)
+    nowhere = audit("export", "--out", tmp_path / "no folder" / "bundle.zip")
+    assert [code for code, _ in (empty, nowhere)] == [2, 2]
+    assert not list(tmp_path.glob("*bundle*"))
+    audit("export", "--out", tmp_path / "bundle.zip")
+    no_keys = audit("verify", "--bundle", tmp_path / "bundle.zip", "--keys", tmp_path / "nowhere")
+    no_bundle = audit("verify", "--bundle", tmp_path / "none.zip")
+    assert [code for code, _ in (no_keys, no_bundle)] == [2, 2]
+
+
+def test_malformed_database_url_is_exit_2_and_kept_secret(audit, monkeypatch):
+    monkeypatch.setenv("ASSAY_DATABASE_URL", "postgresql://assay:%zhunter2@127.0.0.1/assay")
+    code, _ = audit("verify")
+    assert code == 2
+    assert "ASSAY_DATABASE_URL" in audit.errors
+    assert "hunter2" not in audit.errors

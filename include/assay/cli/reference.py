@@ -10,7 +10,7 @@ from assay.cli import cli
 def reference() -> str:
     """Every command and subcommand with the help it prints."""
     parts = ["# Commands\n\nThis page is generated from `assay --help`; a test keeps it true.\n"]
-    context = click.Context(cli, info_name="assay", terminal_width=100, max_content_width=100)
+    context = click.Context(cli, info_name="assay", terminal_width=100, **cli.context_settings)
     parts.append(_section(cli, context, 2))
     for name in cli.list_commands(context):
         command = cli.get_command(context, name)

@@ -87,6 +87,7 @@ def airflow_environment(home: Home) -> dict[str, str]:
             # Tasks lost with a killed scheduler are tried again after half a minute, not five.
             "task_instance_heartbeat_timeout": "30",
             "task_instance_heartbeat_timeout_detection_interval": "5",
+            "orphaned_tasks_check_interval": "20",
         },
         "dag_processor": {"refresh_interval": "10", "min_file_process_interval": "10"},
         "logging": {"base_log_folder": str(home.logs / "airflow")},

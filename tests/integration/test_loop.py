@@ -10,6 +10,9 @@ from pathlib import Path
 import psycopg
 import pytest
 
+from assay.dataset import load_dataset
+from assay.records import Subject
+from assay.store import open_store
 from tests.embedded_stack import ASSAY, ROOT, Stack, stack
 
 pytestmark = pytest.mark.engines
@@ -97,7 +100,8 @@ def test_a_flipped_byte_in_the_registered_model_is_refused_at_load(stack: Stack,
 
 
 def test_a_flipped_byte_in_a_shard_is_named(stack: Stack, digits: dict) -> None:
-    shard = next(path for path in stored(stack) if path.read_bytes()[:4] == b"PAR1" and path.stat().st_size > 30_000)
+    raw = load_dataset(Subject("dataset/digits", digits["dataset"]), open_store(stack.settings()))
+    shard = next(path for path in stored(stack) if path.name == raw.shards[0].sha256)
     with flipped(shard):
         stack.run("lineage", "up", "row/digits/digit-00000", expect=3)
     stack.run("lineage", "up", "deployment/digits")

@@ -12,10 +12,9 @@ from typing import TYPE_CHECKING
 from assay.dataset import DatasetVersion, save_dataset
 from assay.errors import SpecError
 from assay.json_types import Json
-from assay.loaders import load_class
 from assay.readers.read import read_files
 from assay.records import Check, Step, StepReport, Subject, Verdict
-from assay.sdk import Collected, Collector
+from assay.sdk import Collected
 from assay.shards import write_shards
 from assay.sources.captured import CapturedRows, captured_batches, fetch_captured
 from assay.sources.fetch import fetch_sources
@@ -25,6 +24,7 @@ from assay.station import StepRequest
 from assay.workbench import Workbench
 from tasks.collection.origins import captured_fact, manifest_sources, source_facts, told_facts
 from tasks.collection.raw_rows import RawRows
+from tasks.collection.user_rows import described, open_collector, user_rows
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -41,15 +41,13 @@ def collect_dataset(request: StepRequest, bench: Workbench) -> StepReport:
     landing = Landing(_folder(bench, "sources"), _folder(bench, "archives"), bench.clock())
     fetched = fetch_sources(spec.sources, landing, bench.settings)
     captured = _captured(request, bench, landing)
-    described, batches = _parse(spec, landing.folder, fetched)
+    collected, batches = _parse(spec, landing.folder, fetched)
     rows = RawRows(spec, batches)
     shards = write_shards(_every_row(rows, captured, spec), bench.store, bench.workdir)
     if not shards:
-        raise SpecError(
-            f"{request.spec.name}: expected rows, found none in {len(fetched)} sources; mend data.collector"
-        )
+        raise SpecError(_without_rows(request.spec.name, spec))
     facts = source_facts(fetched, bench.store) + [captured_fact(part) for part in captured]
-    facts += told_facts(described.sources, facts, landing.at)
+    facts += told_facts(collected.sources, facts, landing.at)
     version = DatasetVersion(
         name=request.spec.name,
         kind=spec.kind,
@@ -57,9 +55,15 @@ def collect_dataset(request: StepRequest, bench: Workbench) -> StepReport:
         columns=_columns(rows, captured, spec),
         shards=shards,
         sources=manifest_sources(facts),
-        row_id_rule=described.row_id_rule or rows.row_id_rule or "request id and row of the captured answer",
+        row_id_rule=collected.row_id_rule or rows.row_id_rule or "request id and row of the captured answer",
     )
     return _report(request, bench, version, facts, sum(part.rows for part in captured))
+
+
+def _without_rows(name: str, spec: CollectorSpec) -> str:
+    has_captured = any(isinstance(source, CapturedSource) for source in spec.sources)
+    way_out = "label rows that the deployment answered, or add a source" if has_captured else "mend data.collector"
+    return f"{name}: expected rows, found none in {len(spec.sources)} sources; {way_out}"
 
 
 def _folder(bench: Workbench, name: str) -> Path:
@@ -78,30 +82,12 @@ def _parse(
     spec: CollectorSpec, folder: Path, fetched: list[FetchedSource]
 ) -> tuple[Collected, Iterator["pa.RecordBatch"]]:
     if ":" in spec.reader:
-        collector = _collector(spec)
-        return _agreed(collector.describe_function(folder), spec), iter(collector.rows_function(folder))
+        collector = open_collector(spec)
+        return described(collector, spec, folder), user_rows(collector, spec, folder)
     names = [(source.uri, file.name) for source in fetched for file in source.files]
     files = [folder / name for uri, name in names if not uri.startswith("sql:")]
     queries = [folder / name for uri, name in names if uri.startswith("sql:")]
     return Collected(), read_files(spec, files, queries)
-
-
-def _collector(spec: CollectorSpec) -> Collector:
-    try:
-        collector: Collector = load_class(spec.reader, Collector)(**spec.options)
-    except TypeError as error:
-        raise SpecError(f"{spec.reader}: {error}; data.collector.options are its constructor's keywords") from error
-    return collector
-
-
-def _agreed(described: Collected, spec: CollectorSpec) -> Collected:
-    for key in ("kind", "label"):
-        told, said = getattr(described, key), getattr(spec, key)
-        if told and told != said:
-            raise SpecError(
-                f"data.collector.{key}: the spec says {said!r}, {spec.reader} says {told!r}; mend one of them"
-            )
-    return described
 
 
 def _every_row(rows: RawRows, captured: list[CapturedRows], spec: CollectorSpec) -> Iterator["pa.RecordBatch"]:

@@ -10,7 +10,7 @@ from assay.cli.output import json_option, print_json, say
 from assay.json_types import Json
 from assay.records import RunContext, StepReport
 from assay.settings import load_settings
-from assay.spec_file import load_spec
+from assay.spec_file import load_spec, spec_paths
 from assay.station import Station, StepRequest, run_station
 from assay.workbench import open_workbench
 
@@ -43,7 +43,8 @@ def _run(station: Station, name: str, parameters: Mapping[str, Json]) -> StepRep
     settings = load_settings()
     context = RunContext(run_id=str(uuid.uuid4()), trigger="manual", actor=getpass.getuser())
     # A user class that no longer imports must not stand between a person and a rollback.
-    spec = load_spec(settings.pipelines / f"{name}.yaml", check_classes=False)
+    (path,) = spec_paths(settings.pipelines, only=[name])
+    spec = load_spec(path, check_classes=False)
     request = StepRequest(spec, context, parameters=parameters)
     with open_workbench(settings, say) as bench:
         return run_station(station, request, bench)

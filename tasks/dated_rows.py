@@ -21,14 +21,14 @@ def dated_rows(spec: PipelineSpec, settings: Settings, options: dict[str, Json] 
 
     Raises SpecError when the pipeline's collector does not say how its later rows are collected.
     """
-    kind = _replayable(spec)
+    kind = replayable(spec)
     chosen = {**spec.data.collector.options, **kind.replay_options, **(options or {})}
     return _collect(spec, settings, chosen, workdir)
 
 
 def stable_rows(spec: PipelineSpec, settings: Settings, workdir: Path) -> DatedRows:
     """The rows of the training period in random order: a stream in which nothing changes."""
-    _replayable(spec)
+    replayable(spec)
     rows = _collect(spec, settings, dict(spec.data.collector.options), workdir)
     order = list(range(len(rows)))
     random.Random(spec.train.seed).shuffle(order)  # noqa: S311 - an order, not a secret
@@ -37,7 +37,8 @@ def stable_rows(spec: PipelineSpec, settings: Settings, workdir: Path) -> DatedR
     )
 
 
-def _replayable(spec: PipelineSpec) -> type[Collector]:
+def replayable(spec: PipelineSpec) -> type[Collector]:
+    """The pipeline's collector. Raises SpecError when it does not date its rows."""
     reader = spec.data.collector.reader
     kind = cast("type[Collector]", load_class(reader, Collector)) if ":" in reader else Collector
     if not kind.time_column:
@@ -55,7 +56,7 @@ def _collect(spec: PipelineSpec, settings: Settings, options: dict[str, Json], w
     landing.folder.mkdir(parents=True)
     landing.scratch.mkdir()
     fetch_sources(spec.data.collector.sources, landing, settings)
-    kind = _replayable(spec)
+    kind = replayable(spec)
     table = pa.Table.from_batches(list(kind(**options).rows_function(landing.folder)))
     table = table.sort_by([(kind.time_column, "ascending"), ("row_id", "ascending")])
     rows = open_loader(spec).load_function(iter(table.to_batches()), spec.data.collector.label)

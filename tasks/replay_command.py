@@ -13,7 +13,7 @@ from assay.cli.project import see_project
 from assay.errors import SpecError
 from assay.json_types import Json
 from assay.settings import load_settings
-from assay.spec_file import load_spec
+from assay.spec_file import load_spec, spec_paths
 
 if TYPE_CHECKING:
     from tasks.replay_traffic import ChunkResult
@@ -43,20 +43,21 @@ def replay(
     Needs a running stack and a served NAME (`assay run NAME`). Beside the served model, the version that serves
     now is asked in memory too: it never retrains, so the two curves show what retraining is worth.
     """
-    from tasks.dated_rows import dated_rows, stable_rows
+    from tasks.dated_rows import dated_rows, replayable, stable_rows
     from tasks.replay_plot import write_plot
     from tasks.replay_traffic import replay_traffic
     from tasks.served_deployment import ServedDeployment
 
     see_project()
     settings = load_settings()
-    spec = load_spec(settings.pipelines / f"{name}.yaml")
+    (path,) = spec_paths(settings.pipelines, only=[name])
+    spec = load_spec(path)
+    replayable(spec)
+    options = _options(collect)
     static = _static_model(name)
     with tempfile.TemporaryDirectory(prefix="assay-replay-") as folder:
         workdir = Path(folder)
-        rows = (
-            stable_rows(spec, settings, workdir) if stable else dated_rows(spec, settings, _options(collect), workdir)
-        )
+        rows = stable_rows(spec, settings, workdir) if stable else dated_rows(spec, settings, options, workdir)
     rows = rows.part(0, limit or len(rows))
     say(f"{len(rows)} rows from {rows.at[0]:%F} to {rows.at[-1]:%F}; labels follow each {chunk_rows}")
     say(_HEADER)

@@ -9,7 +9,7 @@ from tasks.validation.class_balance import class_shares, judge_class_shift, trus
 from tasks.validation.data_docs import render_data_docs
 from tasks.validation.expectations import expected_columns, judge_expectations
 from tasks.validation.frame import scalar_frame
-from tasks.validation.schema import judge_schema
+from tasks.validation.schema import judge_inputs, judge_schema
 
 
 def validate_dataset(request: StepRequest, bench: Workbench) -> StepReport:
@@ -24,7 +24,8 @@ def validate_dataset(request: StepRequest, bench: Workbench) -> StepReport:
     outcomes = judge_expectations(frame, spec.data.expectations)
     shares = class_shares(version, frame)
     shift = judge_class_shift(shares, trusted_shares(bench.ledger, spec.name, raw.sha256), spec.data.max_class_shift)
-    built_in = [*judge_schema(version, frame, expected_columns(spec.data.expectations)), shift]
+    inputs = judge_inputs(version, spec.data.loader or version.kind)
+    built_in = [*judge_schema(version, frame, expected_columns(spec.data.expectations)), shift, inputs]
     checks: list[tuple[Check, JsonObject]] = [
         *((check, {}) for check in built_in),
         *((outcome.check, outcome.observed) for outcome in outcomes),

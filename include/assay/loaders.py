@@ -45,6 +45,10 @@ def load_class(class_path: str, expected: type) -> Any:
         raise SpecError(
             f"{class_path}: {error}; expected a file {module_name.replace('.', '/')}.py on the Python path"
         ) from error
+    except Exception as error:  # a user's module may raise anything
+        raise SpecError(
+            f"{class_path}: importing {module_name} raises {type(error).__name__}: {error}; mend that module"
+        ) from error
     found = getattr(module, class_name, None)
     if found is None:
         classes = [name for name, value in vars(module).items() if isinstance(value, type)]

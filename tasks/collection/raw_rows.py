@@ -44,6 +44,9 @@ class RawRows:
             yield from rows.to_batches()
 
     def _check(self, schema: "pa.Schema") -> None:
+        repeated = sorted({name for name in schema.names if schema.names.count(name) > 1})
+        if repeated:
+            raise SpecError(f"the rows have several columns {', '.join(repeated)}; give each a name of its own")
         wanted = {"label": self.collector.label, "row_id": self.collector.row_id}
         for key, name in wanted.items():
             if name and name not in schema.names:

@@ -12,6 +12,11 @@ if TYPE_CHECKING:
 
 MINIMUM_ROWS = 10
 MINIMUM_CLASSES = 2
+# As Arrow spells them; what is nested is judged by its numbers.
+_NUMBERS_OR_NESTED = (
+    *("int", "uint", "halffloat", "float", "double", "decimal", "bool"),
+    *("list", "large_list", "fixed_size_list", "struct", "map"),
+)
 
 
 def judge_schema(version: DatasetVersion, frame: "pd.DataFrame", expected: Collection[str]) -> list[Check]:
@@ -24,6 +29,16 @@ def judge_schema(version: DatasetVersion, frame: "pd.DataFrame", expected: Colle
         _classes(version, frame),
         _finite(version, frame, expected),
     ]
+
+
+def judge_inputs(version: DatasetVersion, loader: str) -> Check:
+    """Words and dates where the loader `tabular` wants numbers; other loaders decide for themselves."""
+    found: list[str] = []
+    if loader == "tabular":
+        features = ((name, kind) for name, kind in version.columns.items() if name not in (version.label, ROW_ID))
+        found = [f"{name} ({kind})" for name, kind in features if not kind.startswith(_NUMBERS_OR_NESTED)]
+    words = f"expected numbers, found {', '.join(found)}; encode or leave out these columns, or name a loader of yours"
+    return _check("input_types", not found, words if found else "the loader can read every input column")
 
 
 def _rows(frame: "pd.DataFrame") -> Check:

@@ -10,10 +10,6 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from assay.bundle import ONNX_FILE, load_bundle
-from assay.dataset import load_dataset
-from assay.records import Subject
-from assay.store import open_store
 from tests.embedded_stack import ASSAY, ROOT, Stack, stack
 
 pytestmark = pytest.mark.engines
@@ -89,36 +85,11 @@ def test_make_knows_the_two_commands() -> None:
         assert ".venv/bin/python" in plan
 
 
-def test_a_flipped_byte_in_the_registered_model_is_refused_at_load(stack: Stack, digits: dict) -> None:
-    bundle = load_bundle(Subject("model/digits", digits["model"]), open_store(stack.settings()))
-    onnx = next(path for path in stored(stack) if path.name == bundle.file(ONNX_FILE).sha256)
-    with flipped(onnx):
-        done = subprocess.run(
-            [sys.executable, "-c", "import assay; assay.load_model('digits')"],
-            env=stack.environment, capture_output=True, text=True, timeout=120, check=False,
-        )  # fmt: skip
-    assert "IntegrityError" in done.stderr
-    assert onnx.name in done.stderr
-
-
-def test_a_flipped_byte_in_a_shard_is_named(stack: Stack, digits: dict) -> None:
-    raw = load_dataset(Subject("dataset/digits", digits["dataset"]), open_store(stack.settings()))
-    shard = next(path for path in stored(stack) if path.name == raw.shards[0].sha256)
-    with flipped(shard):
-        stack.run("lineage", "up", "row/digits/digit-00000", expect=3)
-    stack.run("lineage", "up", "deployment/digits")
-
-
 def test_a_flipped_byte_in_the_served_file_is_refused_at_deploy(stack: Stack, digits: dict) -> None:
     served = stack.settings().triton_repository / "digits" / "1" / "model.onnx"
     with flipped(served):
         stack.run("rollback", "digits", "--to", "1", expect=3)
     stack.run("rollback", "digits", "--to", "1")
-
-
-def stored(stack: Stack) -> list[Path]:
-    """Objects of the store as they lie on disk, below the object store."""
-    return sorted(path for path in (stack.home / "s3" / "assay").rglob("*") if path.is_file())
 
 
 @contextlib.contextmanager

@@ -26,10 +26,11 @@ def _walk_command(direction: str, summary: str) -> Callable[[str, str | None, bo
     def command(ref: str, at: str | None, as_json: bool) -> None:
         from assay.cli.lineage_tree import tree_lines
         from assay.lineage.moment import parse_moment
-        from assay.lineage.question import ask
+        from assay.lineage.question import ask, check_reference
         from assay.lineage.walk import Direction
 
         until = parse_moment(at)
+        check_reference(ref)
         settings = load_settings()
         with _synced_store(settings) as store:
             walked = ask(store, settings, Direction(direction), ref, until)

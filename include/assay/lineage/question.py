@@ -2,11 +2,18 @@
 
 from datetime import datetime
 
+from assay.lineage.refs import is_digest, understood
 from assay.lineage.rows import ROW_REFERENCE, walk_row
 from assay.lineage.store import LineageStore
 from assay.lineage.walk import Direction, Walk, walk
 from assay.settings import Settings
 from assay.store import open_store
+
+
+def check_reference(reference: str) -> None:
+    """Raises SpecError, without asking the database, when `reference` has no form that `ask` understands."""
+    if not (ROW_REFERENCE.fullmatch(reference) or is_digest(reference)):
+        understood(reference)
 
 
 def ask(

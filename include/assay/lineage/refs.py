@@ -23,11 +23,9 @@ _NAMED = re.compile(
 
 def resolve(connection: Connection, reference: str, until: datetime | None) -> tuple[str, ...]:
     """The node ids that `reference` means at `until` (None: now). Raises SpecError when there is not just one."""
-    if _DIGEST.fullmatch(reference):
+    if is_digest(reference):
         return (_by_digest(connection, reference, None),)
-    match = _NAMED.fullmatch(reference)
-    if match is None or bool(match["mark"]) != bool(match["which"]):
-        raise SpecError(f"{reference!r}: expected {UNDERSTOOD}; mend the reference")
+    match = understood(reference)
     name, which = match["name"], match["which"]
     if match["type"] in ("user", "drift", "schedule"):
         return (_actor(connection, reference),)
@@ -40,6 +38,19 @@ def resolve(connection: Connection, reference: str, until: datetime | None) -> t
     if match["type"] == "deployment":
         return (_served(connection, name, until),)
     return (_newest(connection, name, until),)
+
+
+def understood(reference: str) -> re.Match[str]:
+    """The parts of a reference by name. Raises SpecError when it has another form."""
+    match = _NAMED.fullmatch(reference)
+    if match is None or bool(match["mark"]) != bool(match["which"]):
+        raise SpecError(f"{reference!r}: expected {UNDERSTOOD}; mend the reference")
+    return match
+
+
+def is_digest(reference: str) -> bool:
+    """Whether `reference` is (the beginning of) a digest."""
+    return _DIGEST.fullmatch(reference) is not None
 
 
 def _by_digest(connection: Connection, prefix: str, name: str | None) -> str:

@@ -19,6 +19,8 @@ def array_batches(values: "NDArray[Any]", labels: "NDArray[Any]", label: str, *,
     import numpy as np
     import pyarrow as pa
 
+    if values.dtype.kind not in ("biuf" if is_image else "biufSU"):
+        raise SpecError(f"{'images' if is_image else 'features'}: expected numbers, found {values.dtype}; convert them")
     columns: dict[str, Any] = {}
     if is_image:
         column = pa.array(np.ascontiguousarray(values).reshape(-1))

@@ -17,7 +17,8 @@ _BLOCK_BYTES = 4 << 20
 def read_csv(path: Path, options: Mapping[str, Json], schema: "pa.Schema | None") -> Iterator["pa.RecordBatch"]:
     """options: `delimiter`; `columns`, the names in a file without a header; `missing`, cells that mean no value.
 
-    schema: of an earlier file, which this one must follow. Raises SpecError for cells that do not fit.
+    schema: of an earlier file, which this one must follow. Raises SpecError for cells that do not fit and
+    for damaged files.
     """
     import pyarrow as pa
     from pyarrow import csv
@@ -36,5 +37,7 @@ def read_csv(path: Path, options: Mapping[str, Json], schema: "pa.Schema | None"
             ),
         )
         yield from reader
-    except (pa.ArrowInvalid, pa.ArrowKeyError) as error:
-        raise SpecError(f"{path.name}: not the CSV the spec describes: {error}") from error
+    except (pa.ArrowInvalid, pa.ArrowKeyError, OSError) as error:
+        raise SpecError(
+            f"{path.name}: not the CSV the spec describes: {error}; mend the file, or `files`, `reader` and `options`"
+        ) from error

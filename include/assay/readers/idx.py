@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, cast
 
+from assay.damage import damage_told
 from assay.errors import SpecError
 from assay.json_types import Json
 from assay.readers.arrays import array_batches
@@ -39,7 +40,11 @@ def read_idx_files(paths: list[Path], options: Mapping[str, Json], label: str) -
 
 
 def _pair(images: Path, labels: Path, label: str) -> Iterator["pa.RecordBatch"]:
-    with _opened(images) as image_stream, _opened(labels) as label_stream:
+    with (
+        damage_told(f"{images.name} and {labels.name}", "IDX"),
+        _opened(images) as image_stream,
+        _opened(labels) as label_stream,
+    ):
         shape, (count,) = _sizes(image_stream, images.name), _sizes(label_stream, labels.name)
         if shape[0] != count:
             raise SpecError(f"{images.name}: {shape[0]} pictures but {count} labels in {labels.name}")
@@ -50,7 +55,7 @@ def _pair(images: Path, labels: Path, label: str) -> Iterator["pa.RecordBatch"]:
 
 
 def _rank(path: Path) -> int:
-    with _opened(path) as stream:
+    with damage_told(path.name, "IDX"), _opened(path) as stream:
         return len(_sizes(stream, path.name))
 
 

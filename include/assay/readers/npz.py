@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
+from assay.damage import damage_told
 from assay.errors import SpecError
 from assay.json_types import Json
 from assay.readers.arrays import array_batches
@@ -22,20 +23,28 @@ _INPUTS = ("images", "features")
 def read_npz(path: Path, options: Mapping[str, Json], label: str) -> Iterator["pa.RecordBatch"]:
     """First axis = rows. `images`, or an array of rank above 2, becomes one list column `image`; the rest columns.
 
-    Raises SpecError for a missing array, arrays of different length, Fortran order or objects.
+    Raises SpecError for a damaged file, a missing array, arrays of different length, several labels a row,
+    Fortran order or objects.
     """
     known_options(options, (), "npz")
-    with zipfile.ZipFile(path) as archive:
-        names = {name.removesuffix(".npy") for name in archive.namelist()}
+    with damage_told(path.name, "a NumPy archive (.npz)"), zipfile.ZipFile(path) as archive:
+        names = {name.removesuffix(".npy") for name in archive.namelist() if name.endswith(".npy")}
         inputs = next((name for name in _INPUTS if name in names), None)
         if inputs is None or label not in names:
             raise SpecError(
-                f"{path.name}: expected an array `images` or `features` and labels {label!r}, found {sorted(names)}"
+                f"{path.name}: expected an array `images` or `features` and labels {label!r}, found {sorted(names)}; "
+                "mend data.collector.label or the names in the file"
             )
         with archive.open(f"{inputs}.npy") as values, archive.open(f"{label}.npy") as labels:
             value_rows, label_rows = _Rows(values, f"{path.name}/{inputs}"), _Rows(labels, f"{path.name}/{label}")
             if value_rows.count != label_rows.count:
-                raise SpecError(f"{path.name}: {value_rows.count} {inputs} but {label_rows.count} labels")
+                raise SpecError(
+                    f"{path.name}: {value_rows.count} {inputs} but {label_rows.count} labels; give each row one"
+                )
+            if label_rows.shape:
+                raise SpecError(
+                    f"{path.name}/{label}: expected one label a row, found {label_rows.shape} each; save class indices"
+                )
             is_image = inputs == "images" or len(value_rows.shape) > 1
             for block in value_rows.blocks():
                 yield array_batches(block, label_rows.take(len(block)), label, is_image=is_image)
@@ -51,8 +60,8 @@ class _Rows:
         try:
             major, _ = np.lib.format.read_magic(stream)  # type: ignore[no-untyped-call]
             shape, fortran, self.dtype = _header(stream, major)
-        except ValueError as error:
-            raise SpecError(f"{name}: expected an array in the .npy form: {error}") from error
+        except (ValueError, KeyError, TypeError, SyntaxError) as error:
+            raise SpecError(f"{name}: expected an array in the .npy form: {error}; save it again") from error
         if self.dtype.hasobject or (fortran and len(shape) > 1) or not shape:
             raise SpecError(f"{name}: expected rows of numbers or strings in C order; save it with allow_pickle=False")
         self.count, self.shape = shape[0], shape[1:]

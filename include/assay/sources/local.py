@@ -16,7 +16,10 @@ def fetch_path(source: PathSource, landing: Landing) -> FetchedSource:
     else:
         found = sorted(path for path in root.glob(source.files) if path.is_file())
     if not found:
-        raise SpecError(f"path {source.path!r}: expected files {source.files!r}, found none in {root.absolute()}")
+        raise SpecError(
+            f"path {source.path!r}: expected files {source.files!r}, found none in {root.absolute()}; "
+            "mend `path` or `files` in the spec"
+        )
     uri = f"file:{source.path}"
     files = []
     for path in found:

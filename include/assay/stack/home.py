@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from assay.errors import SpecError
+from assay.near_miss import suggestion
 
 T = TypeVar("T")
 
@@ -123,7 +124,7 @@ def write_private(path: Path, text: str) -> None:
 def _check(ports: Mapping[str, int]) -> None:
     for name, number in ports.items():
         if name not in PORTS:
-            raise SpecError(f"--port {name}: expected one of {', '.join(PORTS)}")
+            raise SpecError(f"--port {name}: no such engine; {suggestion(name, PORTS)}")
         if not 1 <= number <= 65535:
             raise SpecError(f"--port {name}={number}: expected a number from 1 to 65535")
 

@@ -34,7 +34,7 @@ def test_a_given_port_is_kept_for_the_next_start(tmp_path):
 
 
 def test_unknown_port_name_is_a_spec_error(tmp_path):
-    with pytest.raises(SpecError, match="expected one of postgres"):
+    with pytest.raises(SpecError, match="no such engine"):
         open_home(tmp_path, ports={"aiflow": 1})
 
 

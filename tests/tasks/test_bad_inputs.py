@@ -5,7 +5,7 @@ import http.server
 import io
 import socket
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -15,14 +15,13 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from click.testing import CliRunner
 from pydantic import SecretStr
 
-from assay.cli import cli
 from assay.errors import AssayError, EngineUnavailable, IntegrityError, SpecError
 from assay.records import RunContext, StepReport, Verdict
 from assay.sdk import Collector
 from assay.station import StepRequest, run_station
+from assay.store import FileStore
 from assay.workbench import Workbench
 from tasks.validate_dataset import validate_dataset
 from tests.tasks.collection_story import Story
@@ -36,14 +35,14 @@ class Raising(Collector):
 
     def rows_function(self, workdir: Path) -> Iterator[pa.RecordBatch]:
         for path in sorted(workdir.iterdir()):
-            yield {"amount": [len(path.read_text()) / 0]}  # type: ignore[misc]
+            yield {"amount": [len(path.read_text()) / 0]}
 
 
 class Lists(Raising):
     """A user's collector that yields something else than batches."""
 
     def rows_function(self, workdir: Path) -> Iterator[pa.RecordBatch]:
-        yield {"amount": [1.0], "label": [0]}  # type: ignore[misc]
+        yield {"amount": [1.0], "label": [0]}
 
 
 class Offline(Raising):
@@ -192,7 +191,8 @@ def refused(story: Story, error: type[AssayError], words: tuple[str, ...], **col
 
 
 def stored(story: Story) -> list[Path]:
-    return [path for path in Path(story.bench.store.root).rglob("*") if path.is_file()]
+    assert isinstance(story.bench.store, FileStore)
+    return [path for path in story.bench.store.root.rglob("*") if path.is_file()]
 
 
 @pytest.mark.parametrize("bad", BAD_INPUTS.values(), ids=BAD_INPUTS)
@@ -202,6 +202,15 @@ def test_bad_input_is_one_clear_error_and_no_version(story: Story, bad: Bad) -> 
     here = {"source": "path", "path": str(story.folder), **bad.source}
     error = refused(story, bad.error, bad.words, **{"sources": [here], **bad.collector})
     assert error.exit_code == (1 if bad.error is EngineUnavailable else 2)
+
+
+def test_collector_whose_module_breaks_is_named(story: Story, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "broken_collector.py").write_text("rows = [\n")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    (story.folder / "x.txt").write_text("text")
+    words = ("broken_collector", "SyntaxError", "mend that module")
+    here = source("path", path=str(story.folder))
+    refused(story, SpecError, words, sources=[here], reader="broken_collector:Rows")
 
 
 def test_unreachable_object_store_is_the_engines_fault(story: Story) -> None:
@@ -285,36 +294,3 @@ def test_a_loader_of_ones_own_may_read_words(story: Story) -> None:
     own = spec.model_copy(update={"data": spec.data.model_copy(update={"loader": "models.rows:Loader"})})
     report = run_station(validate_dataset, StepRequest(own, RunContext(run_id="run"), {"raw": raw}), story.bench)
     assert report.verdict is Verdict.PASSED
-
-
-def command(*words: str) -> Callable[[Path], Any]:
-    return lambda home: CliRunner().invoke(cli, list(words), env={"ASSAY_HOME": str(home)})
-
-
-@pytest.mark.parametrize(
-    ("words", "message"),
-    [
-        (("run", "digit"), "did you mean 'digits'"),
-        (("run", "digits", "--param", "epochs=abc"), "expected an integer from 1 to 200, found 'abc'"),
-        (("rollback", "nope"), "no such pipeline; choose one of digits"),
-        (("cut-out", "nope", "--reason", "x"), "no such pipeline; choose one of digits"),
-        (("replay", "nope"), "no such pipeline; choose one of digits"),
-        (("replay", "digits"), "digits: expected a collector with `time_column`"),
-        (("lineage", "up", "nonsense"), "'nonsense': expected a digest"),
-        (("audit", "verify", "--bundle", "missing.zip"), "missing.zip: expected a bundle, found no file"),
-        (("up", "--port", "aiflow=1"), "--port aiflow: no such engine; did you mean 'airflow'"),
-    ],
-)
-def test_misused_command_is_a_spec_error_before_any_engine_is_asked(
-    tmp_path: Path, words: tuple[str, ...], message: str
-) -> None:
-    result = command(*words)(tmp_path / "home")
-    assert isinstance(result.exception, SpecError), result.exception
-    assert message in str(result.exception)
-    assert not (tmp_path / "home").exists()
-
-
-def test_checking_a_file_that_is_not_there_ends_in_2(tmp_path: Path) -> None:
-    result = command("check", "/nonsense/path.yaml")(tmp_path / "home")
-    assert result.exit_code == 2
-    assert "/nonsense/path.yaml:1: cannot be read" in result.output

@@ -26,15 +26,30 @@ class Stack:
         self.environment = {**os.environ, "ASSAY_HOME": str(home)}
 
     def run(self, *arguments: str | Path, expect: int = 0, timeout: int = 420) -> str:
+        """Its standard output."""
+        return self._done(arguments, expect, timeout).stdout
+
+    def failure(self, *arguments: str | Path, expect: int, timeout: int = 420) -> str:
+        """Its standard error."""
+        return self._done(arguments, expect, timeout).stderr
+
+    def _done(self, arguments: tuple[str | Path, ...], expect: int, timeout: int) -> subprocess.CompletedProcess[str]:
         command = [str(ASSAY), *map(str, arguments)]
         done = subprocess.run(
             command, cwd=ROOT, env=self.environment, capture_output=True, text=True, timeout=timeout, check=False
         )
         assert done.returncode == expect, f"{command} ended with {done.returncode}\n{done.stdout}\n{done.stderr}"
-        return done.stdout
+        return done
 
     def json(self, *arguments: str | Path, expect: int = 0, timeout: int = 420) -> dict[str, Any]:
         return json.loads(self.run(*arguments, "--json", expect=expect, timeout=timeout))
+
+    def python(self, code: str) -> subprocess.CompletedProcess[str]:
+        """What the code does in a process of its own that knows this stack."""
+        return subprocess.run(
+            [sys.executable, "-c", code],
+            cwd=ROOT, env=self.environment, capture_output=True, text=True, timeout=120, check=False,
+        )  # fmt: skip
 
     def settings(self) -> Settings:
         return load_settings(self.home)

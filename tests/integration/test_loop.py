@@ -3,13 +3,15 @@
 import contextlib
 import re
 import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import psycopg
 import pytest
 
+from assay.dataset import load_dataset
+from assay.records import Subject
+from assay.store import open_store
 from tests.embedded_stack import ASSAY, ROOT, Stack, stack
 
 pytestmark = pytest.mark.engines
@@ -35,10 +37,7 @@ def test_digits_goes_through_every_station_and_serves(digits: dict) -> None:
 
 
 def test_any_client_gets_the_answers_of_the_verified_model(stack: Stack, digits: dict) -> None:
-    done = subprocess.run(
-        [sys.executable, ROOT / "docs/tutorial/ask_digits.py"],
-        env=stack.environment, capture_output=True, text=True, timeout=120, check=False,
-    )  # fmt: skip
+    done = stack.python((ROOT / "docs/tutorial/ask_digits.py").read_text())
     assert done.returncode == 0, done.stdout + done.stderr
 
 
@@ -83,6 +82,22 @@ def test_make_knows_the_two_commands() -> None:
     for target in ("demo", "test"):
         plan = subprocess.run(["make", "-n", target], cwd=ROOT, capture_output=True, text=True, check=True).stdout
         assert ".venv/bin/python" in plan
+
+
+def test_a_flipped_byte_in_the_registered_model_is_refused_at_load_and_at_deploy(stack: Stack, digits: dict) -> None:
+    (registered,) = (stack.home / "s3" / "mlflow").rglob("model.onnx")
+    for call in ("load_model('digits')", "serve_model('digits', 1)"):
+        with flipped(registered):
+            assert "IntegrityError: models:/digits/1 (model.onnx)" in stack.python(f"import assay; assay.{call}").stderr
+        assert stack.python(f"import assay; assay.{call}").returncode == 0
+
+
+def test_a_flipped_byte_in_a_shard_is_named(stack: Stack, digits: dict) -> None:
+    raw = load_dataset(Subject("dataset/digits", digits["dataset"]), open_store(stack.settings()))
+    (shard,) = (stack.home / "s3" / "assay").rglob(raw.shards[0].sha256)
+    with flipped(shard):
+        assert shard.name in stack.failure("lineage", "up", "row/digits/digit-00000", expect=3)
+    stack.run("lineage", "up", "row/digits/digit-00000")
 
 
 def test_a_flipped_byte_in_the_served_file_is_refused_at_deploy(stack: Stack, digits: dict) -> None:

@@ -13,6 +13,7 @@ import psutil
 from airflow.sdk import BaseOperator
 
 from assay.errors import EngineUnavailable
+from assay.process_tree import end_processes, environment_of, with_descendants, words_of
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -40,7 +41,7 @@ class ReleaseRayOperator(BaseOperator):
         from assay.settings import load_settings
 
         dag_id, run_id = str(context["ti"].dag_id), str(context["dag_run"].run_id)
-        ended = end_processes(ray_processes(dag_id, run_id))
+        ended = end_processes(ray_processes(dag_id, run_id), _GRACE_SECONDS)
         left = ray_processes(dag_id, run_id)
         if left:
             raise EngineUnavailable(
@@ -55,24 +56,8 @@ class ReleaseRayOperator(BaseOperator):
 
 def ray_processes(dag_id: str, run_id: str) -> list[psutil.Process]:
     """Ray's processes that a task of this run started here, and their descendants."""
-    found: dict[int, psutil.Process] = {}
-    for process in psutil.process_iter():
-        if _is_ray(process) and _is_of_run(process, dag_id, run_id):
-            found[process.pid] = process
-            # A worker that renamed itself may have written over its environment: its parent vouches for it.
-            found.update({child.pid: child for child in _children(process)})
-    return list(found.values())
-
-
-def end_processes(processes: list[psutil.Process]) -> int:
-    """Ask, wait, then kill; returns how many had to go."""
-    for process in processes:
-        _signal(process.terminate)
-    _, stubborn = psutil.wait_procs(processes, timeout=_GRACE_SECONDS)
-    for process in stubborn:
-        _signal(process.kill)
-    psutil.wait_procs(stubborn, timeout=_GRACE_SECONDS)
-    return len(processes)
+    started = [process for process in psutil.process_iter() if _is_ray(process) and _is_of_run(process, dag_id, run_id)]
+    return with_descendants(started)
 
 
 def living_jobs(address: str, run_id: str) -> list[int]:
@@ -108,30 +93,9 @@ def wait_until(done: Callable[[], bool], what: str) -> None:
 
 
 def _is_ray(process: psutil.Process) -> bool:
-    try:
-        words = process.cmdline()
-    except psutil.Error:
-        return False
-    return any(word.startswith("ray::") or "/ray/" in word for word in words)
+    return any(word.startswith("ray::") or "/ray/" in word for word in words_of(process))
 
 
 def _is_of_run(process: psutil.Process, dag_id: str, run_id: str) -> bool:
-    try:
-        marks = process.environ()
-    except (psutil.Error, OSError):
-        return False
+    marks = environment_of(process)
     return (marks.get("AIRFLOW_CTX_DAG_ID"), marks.get("AIRFLOW_CTX_DAG_RUN_ID")) == (dag_id, run_id)
-
-
-def _children(process: psutil.Process) -> list[psutil.Process]:
-    try:
-        return list(process.children(recursive=True))
-    except psutil.Error:
-        return []
-
-
-def _signal(send: Callable[[], Any]) -> None:
-    try:
-        send()
-    except psutil.NoSuchProcess:
-        return

@@ -13,7 +13,7 @@ from airflow.sdk import BaseOperator
 from airflow.sdk.bases.skipmixin import SkipMixin
 from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 
-from assay.errors import IntegrityError, PolicyViolation, SpecError
+from assay.errors import IntegrityError, NothingServed, PolicyViolation, SpecError
 from assay.json_types import Json, JsonObject
 from assay.records import RunContext, Step, StepReport, Subject, Verdict
 
@@ -53,9 +53,14 @@ class StationOperator(BaseOperator, SkipMixin):
         self.step = step
 
     def execute(self, context: "Context") -> Json:
-        """Run the step. Raises AirflowFailException for what a retry would only repeat."""
+        """Run the step. Raises AirflowFailException for what a retry would only repeat.
+
+        Raises AirflowSkipException when nothing serves that could be watched: before the first deployment that is calm.
+        """
         try:
             report = self._run_step(context)
+        except NothingServed as error:
+            raise AirflowSkipException(str(error)) from error
         except (PolicyViolation, SpecError, IntegrityError) as error:
             raise AirflowFailException(f"{type(error).__name__}: {error}") from error
         result = cast(Json, json.loads(json.dumps(report.to_json())))

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from assay.capture import read_window
 from assay.dataset import DatasetVersion, Shard, Source, iterate_batches, load_dataset, save_dataset
-from assay.errors import IntegrityError, SpecError
+from assay.errors import IntegrityError, NothingServed, SpecError
 from assay.ledger import LedgerEntry
 from assay.loaders import open_loader
 from assay.records import Check, Step, StepReport, Subject, Verdict, combined_verdict
@@ -62,7 +62,7 @@ def watch_model(request: StepRequest, bench: Workbench) -> StepReport:
     """Report on the newest window of the serving deployment; verdict FAILED means drift.
 
     facts.retrain says whether the training DAG should run, facts.retrain_reason why or why not.
-    Raises SpecError when nothing serves under this name.
+    Raises NothingServed when nothing serves under this name.
     """
     serving = _serving_entry(request, bench)
     version = int(str(serving.report.facts["version"]))
@@ -109,7 +109,7 @@ def _serving_entry(request: StepRequest, bench: Workbench) -> LedgerEntry:
     ]
     serving = max(newest, key=lambda entry: entry.seq, default=None)
     if serving is None or serving.report.step is Step.CUT_OUT:
-        raise SpecError(
+        raise NothingServed(
             f"{name}: expected a serving deployment to watch, found none; deploy it with `assay run {name}`"
         )
     return serving

@@ -16,6 +16,10 @@ class SpecError(AssayError):
     exit_code = 2
 
 
+class NothingServed(SpecError):
+    """No deployment of the pipeline serves. A fault when a person asked, none when a schedule did."""
+
+
 class IntegrityError(AssayError):
     """A digest, signature or proof does not hold: treat it as tampering, never retry."""
 

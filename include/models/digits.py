@@ -6,15 +6,15 @@ Model space: float32 (rows, 1, 8, 8) in [0, 1].
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 from assay.errors import SpecError
-from assay.sdk import Collected, Collector, GradientModel, Range, Rows, TrainingContext
+from assay.image_classifier import ImageClassifier
+from assay.sdk import Collected, Collector, Range, Rows, TrainingContext
 
 if TYPE_CHECKING:
     import pyarrow as pa
     import torch
-    from numpy.typing import NDArray
 
 SIDE = 8
 PIXEL_MAXIMUM = 16.0
@@ -47,11 +47,11 @@ class DigitsCollector(Collector):
         yield pa.RecordBatch.from_pydict({"row_id": row_ids, "image": images, "label": labels})
 
 
-class DigitsModel(GradientModel):
+class DigitsModel(ImageClassifier):
     """Two convolutions and two dense layers, 40 thousand weights; under a second an epoch on one core."""
 
-    def __init__(self) -> None:
-        self._module: torch.nn.Module | None = None
+    side = SIDE
+    pixel_maximum = PIXEL_MAXIMUM
 
     def train_function(
         self,
@@ -63,71 +63,22 @@ class DigitsModel(GradientModel):
         batch: Annotated[int, Range(8, 1024)] = 64,
     ) -> None:
         """Adam with a warm-up and a linear fall of the rate."""
-        import torch
+        from assay.torch_fit import FitPlan
 
-        from assay.torch_fit import FitPlan, fit_module
+        self.fit(train, context, FitPlan(epochs=epochs, batch=batch, learning_rate=learning_rate))
 
-        torch.manual_seed(context.seed)
-        self._module = _network()
-        plan = FitPlan(epochs=epochs, batch=batch, learning_rate=learning_rate)
-        fit_module(
-            self._module, self.to_model_space(train.inputs), train.labels, context, plan, save=self.save_function
+    def network_function(self) -> "torch.nn.Module":
+        """The network: (rows, 1, side, side) in [0, 1] -> logits."""
+        from torch import nn
+
+        return nn.Sequential(
+            nn.Conv2d(1, 16, 3, padding=1),
+            nn.ReLU(),
+            nn.Conv2d(16, 32, 3, padding=1),
+            nn.ReLU(),
+            nn.MaxPool2d(2),
+            nn.Flatten(),
+            nn.Linear(32 * 16, 64),
+            nn.ReLU(),
+            nn.Linear(64, CLASSES),
         )
-
-    def predict_function(self, inputs: "NDArray[Any]") -> "NDArray[Any]":
-        """Softmax probabilities for raw images."""
-        from assay.torch_predict import predict_probabilities
-
-        return predict_probabilities(self.module_function(), self.to_model_space(inputs))
-
-    def save_function(self, folder: Path) -> None:
-        """`weights.safetensors`."""
-        from assay.torch_predict import save_weights
-
-        save_weights(self.module_function(), folder)
-
-    def load_function(self, folder: Path) -> None:
-        """Restore `weights.safetensors`."""
-        from assay.torch_predict import load_weights
-
-        self._module = load_weights(_network(), folder)
-
-    def export_function(self, path: Path) -> None:
-        """Raw (rows, 8, 8) in; scaling to [0, 1] is part of the graph."""
-        from assay.torch_export import export_classifier
-
-        export_classifier(self.module_function(), path, input_shape=(SIDE, SIDE), scale=1 / PIXEL_MAXIMUM)
-
-    def module_function(self) -> "torch.nn.Module":
-        """The fitted network: (rows, 1, 8, 8) in [0, 1] -> logits. Raises SpecError before training or loading."""
-        from assay.torch_predict import fitted
-
-        return fitted(self._module)
-
-    def to_model_space(self, inputs: "NDArray[Any]") -> "NDArray[Any]":
-        """Pixels 0 to 16 -> [0, 1], with a channel axis."""
-        import numpy as np
-
-        return np.clip(inputs.astype(np.float32).reshape(-1, 1, SIDE, SIDE) / PIXEL_MAXIMUM, 0, 1)
-
-    def from_model_space(self, inputs: "NDArray[Any]") -> "NDArray[Any]":
-        """[0, 1] -> pixels 0 to 16."""
-        import numpy as np
-
-        return (inputs.reshape(-1, SIDE, SIDE) * PIXEL_MAXIMUM).astype(np.float32)
-
-
-def _network() -> "torch.nn.Module":
-    from torch import nn
-
-    return nn.Sequential(
-        nn.Conv2d(1, 16, 3, padding=1),
-        nn.ReLU(),
-        nn.Conv2d(16, 32, 3, padding=1),
-        nn.ReLU(),
-        nn.MaxPool2d(2),
-        nn.Flatten(),
-        nn.Linear(32 * 16, 64),
-        nn.ReLU(),
-        nn.Linear(64, CLASSES),
-    )

@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 from assay.errors import SpecError
-from assay.sdk import Collected, Collector, GradientModel, Range, Rows, TrainingContext
+from assay.image_classifier import ImageClassifier
+from assay.sdk import Collected, Collector, Range, Rows, TrainingContext
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -59,14 +60,14 @@ def read_idx(path: Path, rank: int) -> "NDArray[Any]":
     return body.reshape(sizes)
 
 
-class MnistModel(GradientModel):
+class MnistModel(ImageClassifier):
     """conv16-conv32-fc100, 0.16 million weights.
 
     Five epochs of PGD training at epsilon 0.3 withstand PGD-40 on nine rows of ten.
     """
 
-    def __init__(self) -> None:
-        self._module: torch.nn.Module | None = None
+    side = SIDE
+    pixel_maximum = PIXEL_MAXIMUM
 
     def train_function(
         self,
@@ -78,71 +79,23 @@ class MnistModel(GradientModel):
         batch: Annotated[int, Range(8, 1024)] = 128,
     ) -> None:
         """Adam with a warm-up and a linear fall of the rate; adversarial when the spec's `train.robust` says so."""
-        import torch
+        from assay.torch_fit import FitPlan
 
-        from assay.torch_fit import FitPlan, fit_module
+        self.fit(train, context, FitPlan(epochs=epochs, batch=batch, learning_rate=learning_rate))
 
-        torch.manual_seed(context.seed)
-        self._module = _network()
-        plan = FitPlan(epochs=epochs, batch=batch, learning_rate=learning_rate)
-        inputs = self.to_model_space(train.inputs)
-        fit_module(self._module, inputs, train.labels, context, plan, save=self.save_function)
+    def network_function(self) -> "torch.nn.Module":
+        """The network: (rows, 1, side, side) in [0, 1] -> logits."""
+        from torch import nn
 
-    def predict_function(self, inputs: "NDArray[Any]") -> "NDArray[Any]":
-        """Softmax probabilities for raw images."""
-        from assay.torch_predict import predict_probabilities
-
-        return predict_probabilities(self.module_function(), self.to_model_space(inputs))
-
-    def save_function(self, folder: Path) -> None:
-        """`weights.safetensors`."""
-        from assay.torch_predict import save_weights
-
-        save_weights(self.module_function(), folder)
-
-    def load_function(self, folder: Path) -> None:
-        """Restore `weights.safetensors`."""
-        from assay.torch_predict import load_weights
-
-        self._module = load_weights(_network(), folder)
-
-    def export_function(self, path: Path) -> None:
-        """Raw (rows, 28, 28) in; scaling to [0, 1] is part of the graph."""
-        from assay.torch_export import export_classifier
-
-        export_classifier(self.module_function(), path, input_shape=(SIDE, SIDE), scale=1 / PIXEL_MAXIMUM)
-
-    def module_function(self) -> "torch.nn.Module":
-        """The fitted network: (rows, 1, 28, 28) in [0, 1] -> logits. Raises SpecError before training or loading."""
-        from assay.torch_predict import fitted
-
-        return fitted(self._module)
-
-    def to_model_space(self, inputs: "NDArray[Any]") -> "NDArray[Any]":
-        """Pixels 0 to 255 -> [0, 1], with a channel axis."""
-        import numpy as np
-
-        return np.clip(inputs.astype(np.float32).reshape(-1, 1, SIDE, SIDE) / PIXEL_MAXIMUM, 0, 1)
-
-    def from_model_space(self, inputs: "NDArray[Any]") -> "NDArray[Any]":
-        """[0, 1] -> pixels 0 to 255."""
-        import numpy as np
-
-        return (inputs.reshape(-1, SIDE, SIDE) * PIXEL_MAXIMUM).astype(np.float32)
-
-
-def _network() -> "torch.nn.Module":
-    from torch import nn
-
-    return nn.Sequential(
-        nn.Conv2d(1, 16, 3, padding=1),
-        nn.ReLU(),
-        nn.MaxPool2d(2),
-        nn.Conv2d(16, 32, 3, padding=1),
-        nn.ReLU(),
-        nn.MaxPool2d(2),
-        nn.Flatten(),
-        nn.Linear(32 * 49, 100),
-        nn.ReLU(),
-        nn.Linear(100, CLASSES),
-    )
+        return nn.Sequential(
+            nn.Conv2d(1, 16, 3, padding=1),
+            nn.ReLU(),
+            nn.MaxPool2d(2),
+            nn.Conv2d(16, 32, 3, padding=1),
+            nn.ReLU(),
+            nn.MaxPool2d(2),
+            nn.Flatten(),
+            nn.Linear(32 * 49, 100),
+            nn.ReLU(),
+            nn.Linear(100, CLASSES),
+        )

@@ -4,7 +4,8 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from operators.ray_release import end_processes, ray_processes
+from assay.process_tree import end_processes
+from operators.ray_release import ray_processes
 
 MARKS = {"AIRFLOW_CTX_DAG_ID": "toy.train", "AIRFLOW_CTX_DAG_RUN_ID": "run-1"}
 SLEEP = "import time; time.sleep(60)"
@@ -23,7 +24,7 @@ def test_leftover_of_this_run_is_found_and_ended() -> None:
     with _process(MARKS) as leftover:
         found = ray_processes("toy.train", "run-1")
         assert [process.pid for process in found] == [leftover.pid]
-        assert end_processes(found) == 1
+        assert end_processes(found, grace_seconds=10) == 1
         assert not found[0].is_running()
         assert ray_processes("toy.train", "run-1") == []
 

@@ -12,12 +12,12 @@ DAG_FILE = '''
 from datetime import timedelta
 
 from airflow.sdk import DAG, Param
-from assay.errors import EngineUnavailable, IntegrityError
+from assay.errors import EngineUnavailable, IntegrityError, NothingServed
 from assay.records import Check, Step, StepReport, Subject, Verdict
 from operators.ray_release import ReleaseRayOperator
 from operators.station import StationOperator
 
-ERRORS = {"tampered": IntegrityError, "down": EngineUnavailable}
+ERRORS = {"tampered": IntegrityError, "down": EngineUnavailable, "idle": NothingServed}
 
 
 class Told(StationOperator):
@@ -111,6 +111,12 @@ def test_tampering_fails_at_once_and_is_never_retried(told: Any) -> None:
     state, tasks = told(validate="tampered")
     assert (state, tasks["validate"][0], tasks["validate"][1]) == ("failed", "failed", 1)
     assert tasks["release_ray"][0] == "success"
+
+
+def test_nothing_to_watch_is_a_calm_skip_without_evidence(told: Any, bench: Workbench) -> None:
+    state, tasks = told(collect="idle")
+    assert (state, tasks["collect"][0], tasks["gate"][0]) == ("success", "skipped", "skipped")
+    assert not bench.ledger.find(pipeline="toy", limit=1)
 
 
 def test_missing_engine_is_asked_again(told: Any) -> None:

@@ -8,7 +8,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from assay.capture import append_labels, requests_folder
-from assay.errors import SpecError
+from assay.errors import NothingServed
 from assay.records import Step, StepReport, Subject, Verdict
 from assay.spec import PipelineSpec
 from assay.station import StepRequest, run_station
@@ -130,5 +130,5 @@ def test_retraining_keeps_its_limits(story: Story, limits: dict[str, object], la
 
 
 def test_nothing_serving_is_said_so(bench: Workbench) -> None:
-    with pytest.raises(SpecError, match="found none"):
+    with pytest.raises(NothingServed, match="found none"):
         watch_model(StepRequest(spec(), Story(bench, spec()).context), bench)

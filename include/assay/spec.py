@@ -110,10 +110,14 @@ class Expectation(_Part):
 
 
 class ScreenSpec(_Part):
-    """What the data screen looks for. `max_quarantined`: above this share the whole version is refused."""
+    """What the data screen looks for; `detectors` defaults to all that fit the kind of data.
+
+    `max_quarantined`: above this share the whole version is refused. `false_quarantine_rate`: the share of sound
+    rows that each detector may keep out.
+    """
 
     enabled: bool = True
-    detectors: list[Literal["duplicates", "label_issues", "outliers"]] = ["duplicates", "label_issues", "outliers"]
+    detectors: list[Literal["duplicates", "label_issues", "outliers"]] | None = None
     max_quarantined: Fraction = 0.1
     false_quarantine_rate: Fraction = 0.01
 

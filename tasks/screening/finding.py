@@ -1,13 +1,14 @@
 """What a detector is and what it says: a score a row, the rows it speaks against, and why."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from tasks.screening.case import Case
     from tasks.screening.rows import ScreenRows
 
 
@@ -16,8 +17,9 @@ class Finding:
     """One detector's answer over all rows.
 
     score: (rows,) in [0, 1], higher = worse. suspect: (rows,), what it speaks against. quarantined: the
-    suspects it is sure enough about to keep out. expected_false_rate: (rows,), how probably the row is
-    sound after all. reasons: one for every suspect, by its place. rule: the cut-off, in words.
+    suspects it is sure enough about to keep out. expected_false_rate: (rows,), the share of sound rows one
+    expects among the rows at least as suspicious as this one. reasons: one for every suspect, by its place.
+    rule: the cut-off, in words. nearest: ids of rows that show why, by place, for as many suspects as it has any.
     """
 
     score: "NDArray[np.float64]"
@@ -26,6 +28,7 @@ class Finding:
     expected_false_rate: "NDArray[np.float64]"
     reasons: Mapping[int, str]
     rule: str
+    nearest: Mapping[int, tuple[str, ...]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -36,7 +39,21 @@ class NotJudged:
 
 
 class Detector(Protocol):
-    """`find_duplicates`, `find_label_issues`, `find_outliers`: deterministic in the rows, the rate and the seed."""
+    """One kind of bad row: how to find it, and how to make one that is known to be bad."""
 
-    def __call__(self, rows: "ScreenRows", false_quarantine_rate: float, seed: int) -> Finding | NotJudged:
-        """Judge every row. At most about `false_quarantine_rate` of sound rows may be quarantined."""
+    name: str
+
+    def judge(self, case: "Case") -> Finding | NotJudged:
+        """Judge every row; deterministic in the case.
+
+        At most about `case.false_quarantine_rate` of the sound rows may be quarantined.
+        """
+
+    def plant(
+        self, rows: "ScreenRows", places: "NDArray[np.int64]", generator: "np.random.Generator"
+    ) -> "ScreenRows | NotJudged":
+        """A copy of `rows` in which the rows at `places` are of this detector's kind: its canaries.
+
+        `places` are in the order of `rows`; how many of them there are is the caller's choice. NotJudged when
+        such rows cannot be made from these, which leaves the detector unproven.
+        """

@@ -8,12 +8,12 @@ vary (a corner pixel that is rarely inked) count with a floor, so that one such 
 from typing import TYPE_CHECKING
 
 from tasks.screening.finding import Finding, NotJudged
-from tasks.screening.space import project
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from tasks.screening.case import Case
     from tasks.screening.rows import ScreenRows
 
 MINIMUM_ROWS = 50
@@ -21,28 +21,50 @@ SAFETY_FACTOR = 1.5
 SPREAD_FLOOR = 0.1
 
 
-def find_outliers(rows: "ScreenRows", false_quarantine_rate: float, seed: int) -> Finding | NotJudged:
-    """Every suspect is quarantined. score: 0.5 at the cut-off."""
-    import numpy as np
+class Outliers:
+    """Every suspect is quarantined."""
 
-    if len(rows) < MINIMUM_ROWS:
-        return NotJudged(f"distances need {MINIMUM_ROWS} rows to be judged, found {len(rows)}")
-    space = project(rows, seed)
-    if space is None:
-        return NotJudged("the rows have neither numbers nor text that distances could be measured in")
-    middle, spread = _law(space.points)
-    ratio = _excess(np.sqrt((((space.points - middle) / spread) ** 2).mean(axis=1)), false_quarantine_rate)
-    if space.left_out is not None:
-        floor = space.columns_left_out * float(spread.min()) ** 2
-        ratio = np.maximum(ratio, _excess(np.sqrt(space.left_out + floor), false_quarantine_rate))
-    suspect = ratio > 1
-    reasons = {
-        int(place): f"{ratio[place]:.1f} times as far from the other rows as the cut-off"
-        for place in np.flatnonzero(suspect)
-    }
-    rule = f"{SAFETY_FACTOR} times as far as the robust {1 - false_quarantine_rate:.2%} quantile of the distances"
-    expected = np.full(len(rows), false_quarantine_rate)
-    return Finding(ratio / (1 + ratio), suspect, suspect, expected, reasons, rule)
+    name = "outliers"
+
+    def judge(self, case: "Case") -> Finding | NotJudged:
+        import numpy as np
+
+        rows, rate = case.rows, case.false_quarantine_rate
+        if len(rows) < MINIMUM_ROWS:
+            return NotJudged(f"distances need {MINIMUM_ROWS} rows to be judged, found {len(rows)}")
+        space = case.space
+        if space is None:
+            return NotJudged("the rows have neither numbers nor text that distances could be measured in")
+        middle, spread = _law(space.points)
+        ratio = _excess(np.sqrt((((space.points - middle) / spread) ** 2).mean(axis=1)), rate)
+        if space.left_out is not None:
+            floor = space.columns_left_out * float(spread.min()) ** 2
+            ratio = np.maximum(ratio, _excess(np.sqrt(space.left_out + floor), rate))
+        suspect = ratio > 1
+        reasons = {
+            int(place): f"{ratio[place]:.1f} times as far from the other rows as the cut-off"
+            for place in np.flatnonzero(suspect)
+        }
+        rule = f"{SAFETY_FACTOR} times as far as the robust {1 - rate:.2%} quantile of the distances"
+        return Finding(ratio / (1 + ratio), suspect, suspect, np.full(len(rows), rate), reasons, rule)
+
+    def plant(
+        self, rows: "ScreenRows", places: "NDArray[np.int64]", generator: "np.random.Generator"
+    ) -> "ScreenRows | NotJudged":
+        """Noise over the whole range of the values; for texts, characters at random."""
+        import numpy as np
+
+        if rows.texts is not None:
+            lengths = [max(len(rows.texts[place]), 200) for place in places.tolist()]
+            return rows.with_inputs(places, texts=["".join(map(chr, generator.integers(1, 128, n))) for n in lengths])
+        if rows.features is None:
+            return NotJudged("the rows have no numbers to disturb")
+        low, high = rows.features.min(axis=0), rows.features.max(axis=0)
+        if rows.kind == "image":
+            low, high = low.min(), high.max()
+        width = np.maximum(high - low, 1e-6) * (1 if rows.kind == "image" else 10)
+        noise = low + width * generator.random((len(places), rows.features.shape[1]))
+        return rows.with_inputs(places, features=noise.astype(np.float32))
 
 
 def _law(points: "NDArray[np.float32]") -> "tuple[NDArray[np.float64], NDArray[np.float64]]":

@@ -4,20 +4,19 @@ Images (nested lists, fixed-size binary) and numeric columns become one float32 
 become one-hot columns of their most frequent values. Columns of other types have a content digest only.
 """
 
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-from assay.dataset import ROW_ID, DatasetVersion, iterate_batches
+from assay.dataset import ROW_ID
 from assay.errors import SpecError
-from assay.feature_columns import feature_columns
+from assay.feature_columns import feature_columns, list_shape
 from assay.row_content import Likeness, row_digests
 
 if TYPE_CHECKING:
     import numpy as np
     import pyarrow as pa
     from numpy.typing import NDArray
-
-    from assay.workbench import Workbench
 
 FREQUENT_VALUES = 20
 
@@ -27,6 +26,8 @@ class ScreenRows:
     """Aligned rows. contents: digest of a row's input, without its label. labels: codes into `classes`.
 
     features: (rows, columns) float32, finite, or None. texts: one a row for kind "text", else None.
+    shape: of one image, (height, width) or (height, width, channels), whose product is the columns; else ().
+    sources: who or what each row came from, as codes into `source_names`; None where the data do not say.
     """
 
     kind: str
@@ -36,6 +37,49 @@ class ScreenRows:
     classes: tuple[str, ...]
     features: "NDArray[np.float32] | None"
     texts: tuple[str, ...] | None
+    shape: tuple[int, ...] = ()
+    sources: "NDArray[np.int64] | None" = None
+    source_names: tuple[str, ...] = ()
+
+    def take(self, places: "NDArray[np.int64]") -> "ScreenRows":
+        """The rows at `places`, in that order."""
+        listed = places.tolist()
+        return replace(
+            self,
+            row_ids=tuple(self.row_ids[place] for place in listed),
+            contents=tuple(self.contents[place] for place in listed),
+            labels=self.labels[places],
+            features=None if self.features is None else self.features[places],
+            texts=None if self.texts is None else tuple(self.texts[place] for place in listed),
+            sources=None if self.sources is None else self.sources[places],
+        )
+
+    def with_inputs(
+        self,
+        places: "NDArray[np.int64]",
+        features: "NDArray[np.float32] | None" = None,
+        texts: Sequence[str] = (),
+        labels: "NDArray[np.int64] | None" = None,
+    ) -> "ScreenRows":
+        """A copy in which the rows at `places` have these inputs and labels, and contents that nothing else has."""
+        changed, listed = self, places.tolist()
+        contents = list(self.contents)
+        for place in listed:
+            contents[place] = b"changed " + str(place).encode()
+        if features is not None and self.features is not None:
+            matrix = self.features.copy()
+            matrix[places] = features
+            changed = replace(changed, features=matrix)
+        if self.texts is not None and texts:
+            words = list(self.texts)
+            for place, text in zip(listed, texts, strict=True):
+                words[place] = text
+            changed = replace(changed, texts=tuple(words))
+        if labels is not None:
+            codes = self.labels.copy()
+            codes[places] = labels
+            changed = replace(changed, labels=codes)
+        return replace(changed, contents=tuple(contents))
 
     def __len__(self) -> int:
         return len(self.row_ids)
@@ -49,36 +93,69 @@ class _Columns:
     numbers: "dict[str, list[NDArray[np.float32]]]" = field(default_factory=dict)
     words: dict[str, list[str]] = field(default_factory=dict)
     unusable: set[str] = field(default_factory=set)
+    sources: list[str] = field(default_factory=list)
+    shape: tuple[int, ...] = ()
 
 
-def load_screen_rows(version: DatasetVersion, bench: "Workbench") -> ScreenRows:
-    """Every row of `version`, in order."""
+def load_screen_rows(
+    batches: "Iterator[pa.RecordBatch]",
+    kind: str,
+    label: str,
+    source: str = "",
+    classes: Sequence[str] | None = None,
+) -> ScreenRows:
+    """Every row of `batches`, in order. source: the column that says where a row came from, if there is one.
+
+    classes: label values in the order of their codes; by default those found, sorted.
+    Raises SpecError when a label is none of `classes`.
+    """
     import numpy as np
 
     found = _Columns()
-    for batch in iterate_batches(version, bench.store, bench.workdir):
-        _add(found, batch, _inputs(batch.schema, version))
-        found.labels.extend(str(value) for value in batch.column(version.label).to_pylist())
-    classes, labels = np.unique(np.array(found.labels, dtype=object).astype(str), return_inverse=True)
-    is_text = version.kind == "text"
+    for batch in batches:
+        _add(found, batch, [name for name in _inputs(batch.schema, kind, label) if name != source])
+        found.labels.extend(str(value) for value in batch.column(label).to_pylist())
+        if source:
+            found.sources.extend(str(value) for value in batch.column(source).to_pylist())
+    names, labels = _codes(found.labels, classes)
+    source_names, sources = _codes(found.sources, None)
+    is_text = kind == "text"
     texts = tuple(" ".join(parts) for parts in zip(*found.words.values(), strict=True)) if is_text else ()
+    features = None if is_text else _matrix(found)
+    shape = found.shape if features is not None and kind == "image" else ()
     return ScreenRows(
-        kind=version.kind,
+        kind=kind,
         row_ids=tuple(found.row_ids),
         contents=tuple(found.contents),
-        labels=labels.astype(np.int64),
-        classes=tuple(str(name) for name in classes),
-        features=None if is_text else _matrix(found),
+        labels=labels,
+        classes=names,
+        features=features,
         texts=texts or None,
+        shape=shape if features is not None and shape and int(np.prod(shape)) == features.shape[1] else (),
+        sources=sources if source else None,
+        source_names=source_names,
     )
 
 
-def _inputs(schema: "pa.Schema", version: DatasetVersion) -> list[str]:
+def _codes(values: list[str], names: Sequence[str] | None) -> "tuple[tuple[str, ...], NDArray[np.int64]]":
+    import numpy as np
+
+    if names is None:
+        found, codes = np.unique(np.array(values, dtype=object).astype(str), return_inverse=True)
+        return tuple(str(name) for name in found), codes.astype(np.int64)
+    places = {name: place for place, name in enumerate(names)}
+    unknown = sorted(set(values) - set(places))
+    if unknown:
+        raise SpecError(f"labels: expected {', '.join(names)}, found {', '.join(unknown[:5])}; mend the labels")
+    return tuple(names), np.array([places[value] for value in values], dtype=np.int64)
+
+
+def _inputs(schema: "pa.Schema", kind: str, label: str) -> list[str]:
     """A model's input columns: a mail's date makes it no other mail. Every column where none fits the kind."""
     try:
-        return feature_columns(schema, version.kind, version.label)
+        return feature_columns(schema, kind, label)
     except SpecError:
-        return [name for name in schema.names if name not in (ROW_ID, version.label)]
+        return [name for name in schema.names if name not in (ROW_ID, label)]
 
 
 def _add(found: _Columns, batch: "pa.RecordBatch", inputs: list[str]) -> None:
@@ -87,6 +164,7 @@ def _add(found: _Columns, batch: "pa.RecordBatch", inputs: list[str]) -> None:
     for name in sorted(inputs):
         column = batch.column(name)
         numbers = _numbers(column)
+        found.shape = list_shape(column.type) or found.shape
         if numbers is not None:
             found.numbers.setdefault(name, []).append(numbers.astype("float32"))
         elif pa.types.is_string(column.type) or pa.types.is_large_string(column.type):

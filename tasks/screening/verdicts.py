@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
+from assay.json_types import Json
 from tasks.screening.finding import Finding
 
 if TYPE_CHECKING:
@@ -12,28 +13,22 @@ if TYPE_CHECKING:
 
     from assay.workbench import Workbench
     from tasks.screening.rows import ScreenRows
+    from tasks.screening.screening import Screening
 
 
-def quarantined_rows(rows: "ScreenRows", findings: Mapping[str, Finding]) -> "NDArray[np.bool_]":
-    """(rows,): whether any detector keeps the row out."""
-    import numpy as np
-
-    kept_out = np.zeros(len(rows), dtype=bool)
-    for finding in findings.values():
-        kept_out |= finding.quarantined
-    return kept_out
-
-
-def store_tables(
-    rows: "ScreenRows", findings: Mapping[str, Finding], quarantined: "NDArray[np.bool_]", bench: "Workbench"
-) -> dict[str, str]:
+def store_tables(screening: "Screening", bench: "Workbench") -> dict[str, Json]:
     """Digests of the Parquet files `suspects`, `scores` and `quarantine`."""
-    tables = {
+    return {name: _stored(name, table, bench) for name, table in screening_tables(screening).items()}
+
+
+def screening_tables(screening: "Screening") -> "dict[str, pa.Table]":
+    """`suspects`, `scores` and `quarantine`."""
+    rows, findings = screening.case.rows, screening.findings
+    return {
         "suspects": _suspects(rows, findings),
-        "scores": _scores(rows, findings, quarantined),
-        "quarantine": _quarantine(rows, quarantined),
+        "scores": _scores(screening),
+        "quarantine": _quarantine(rows, screening.quarantined),
     }
-    return {name: _stored(name, table, bench) for name, table in tables.items()}
 
 
 def _suspects(rows: "ScreenRows", findings: Mapping[str, Finding]) -> "pa.Table":
@@ -48,6 +43,7 @@ def _suspects(rows: "ScreenRows", findings: Mapping[str, Finding]) -> "pa.Table"
             ("expected_false_rate", pa.float64()),
             ("quarantined", pa.bool_()),
             ("reason", pa.string()),
+            ("nearest", pa.list_(pa.string())),
         ]
     )
     lines = [
@@ -58,6 +54,7 @@ def _suspects(rows: "ScreenRows", findings: Mapping[str, Finding]) -> "pa.Table"
             "expected_false_rate": float(finding.expected_false_rate[place]),
             "quarantined": bool(finding.quarantined[place]),
             "reason": finding.reasons[place],
+            "nearest": list(finding.nearest.get(place, ())),
         }
         for name, finding in findings.items()
         for place in np.flatnonzero(finding.suspect).tolist()
@@ -65,16 +62,13 @@ def _suspects(rows: "ScreenRows", findings: Mapping[str, Finding]) -> "pa.Table"
     return pa.Table.from_pylist(lines, schema=schema)
 
 
-def _scores(rows: "ScreenRows", findings: Mapping[str, Finding], quarantined: "NDArray[np.bool_]") -> "pa.Table":
-    """The combined score of a row is the worst that any detector gave it."""
-    import numpy as np
+def _scores(screening: "Screening") -> "pa.Table":
+    """One row a dataset row; `score` is the worst that any detector gave it."""
     import pyarrow as pa
 
-    worst = np.zeros(len(rows))
-    for finding in findings.values():
-        worst = np.maximum(worst, finding.score)
-    columns = {"row_id": pa.array(rows.row_ids, pa.string()), "score": worst, "quarantined": quarantined}
-    return pa.table({**columns, **{f"{name}_score": finding.score for name, finding in findings.items()}})
+    ids = pa.array(screening.case.rows.row_ids, pa.string())
+    columns = {"row_id": ids, "score": screening.score, "quarantined": screening.quarantined}
+    return pa.table({**columns, **{f"{name}_score": found.score for name, found in screening.findings.items()}})
 
 
 def _quarantine(rows: "ScreenRows", quarantined: "NDArray[np.bool_]") -> "pa.Table":

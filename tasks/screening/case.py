@@ -1,0 +1,38 @@
+"""What a detector is asked about: the rows, what is trusted, the tolerated rate, and work that detectors share."""
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from tasks.screening.rows import ScreenRows
+from tasks.screening.space import Space, project
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+
+@dataclass(frozen=True)
+class Case:
+    """rows: the dataset. trusted: rows known to be sound, of the same columns and classes, or None.
+
+    false_quarantine_rate: the share of sound rows that one detector may keep out, in (0, 1).
+    Shared work is made on first use and kept: a case is judged by several detectors.
+    """
+
+    rows: ScreenRows
+    trusted: ScreenRows | None = None
+    false_quarantine_rate: float = 0.01
+    seed: int = 0
+
+    @cached_property
+    def space(self) -> Space | None:
+        """The rows as points."""
+        return project(self.rows, self.seed)
+
+    @cached_property
+    def out_of_fold(self) -> "NDArray[np.float64] | None":
+        """(rows, classes) probabilities, each row's from a model that has not seen it."""
+        from tasks.screening.cross_validation import out_of_fold
+
+        return out_of_fold(self.rows, self.space, self.seed)

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from assay.dataset import iterate_batches, load_dataset
+from assay.dataset import ROW_SOURCE, iterate_batches, load_dataset
 from assay.json_types import Json
 from assay.records import Check, Step, StepReport, Subject, Verdict, combined_verdict
 from assay.station import StepRequest
@@ -11,7 +11,7 @@ from assay.workbench import Workbench
 from tasks.screening.admission import admit_rows
 from tasks.screening.canaries import Canary
 from tasks.screening.case import Case
-from tasks.screening.detectors import BY_KIND, DETECTORS
+from tasks.screening.detectors import choose_detectors
 from tasks.screening.finding import Finding
 from tasks.screening.rows import load_screen_rows
 from tasks.screening.screening import Screening, screen_rows
@@ -29,8 +29,8 @@ def screen_dataset(request: StepRequest, bench: Workbench) -> StepReport:
         return _report(request, raw, (off,), {})
     version = load_dataset(raw, bench.store)
     bench.say(f"screening {version.rows} rows of {raw.name}")
-    detectors = [DETECTORS[name] for name in dict.fromkeys(screen.detectors or BY_KIND[version.kind])]
     case = _case(version, request, bench)
+    detectors = choose_detectors(screen.detectors, case.rows)
     screening = screen_rows(case, detectors, screen.max_quarantined, bench.say)
     refused = screening.verdict is Verdict.FAILED
     products = {} if refused else {"admitted": admit_rows(version, raw, screening.quarantined, bench)}
@@ -39,7 +39,8 @@ def screen_dataset(request: StepRequest, bench: Workbench) -> StepReport:
 
 def _case(version: "DatasetVersion", request: StepRequest, bench: Workbench) -> Case:
     batches = iterate_batches(version, bench.store, bench.workdir)
-    rows = load_screen_rows(batches, version.kind, version.label)
+    source = ROW_SOURCE if ROW_SOURCE in version.columns else ""
+    rows = load_screen_rows(batches, version.kind, version.label, source)
     return Case(rows, None, request.spec.data.screen.false_quarantine_rate, request.spec.train.seed)
 
 

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 ROW_ID = "row_id"
+ROW_SOURCE = "row_source"  # who or what a row came from: an annotator, a contributor, a feed
+NO_INPUTS = (ROW_ID, ROW_SOURCE)  # columns that no model ever sees
 MEDIA_TYPE = "application/vnd.assay.dataset+json;version=1"
 
 

@@ -1,11 +1,11 @@
 """Which columns of a dataset are a model's inputs: the same answer for loaders, screen, split and capture.
 
-image: one list column of numbers. text: one string column. tabular: all but row id and label.
+image: one list column of numbers. text: one string column. tabular: all but row id, row source and label.
 """
 
 from typing import TYPE_CHECKING
 
-from assay.dataset import ROW_ID
+from assay.dataset import NO_INPUTS
 from assay.errors import SpecError
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ def feature_columns(schema: "pa.Schema", kind: str, label: str) -> list[str]:
 
     Raises SpecError when there is none, or when several could be the image or the text and none is called so.
     """
-    others = [field for field in schema if field.name not in (ROW_ID, label)]
+    others = [field for field in schema if field.name not in (*NO_INPUTS, label)]
     found = [field.name for field in others if _fits(field.type, kind)]
     if kind == "tabular" and found:
         return found

@@ -91,6 +91,9 @@ class CollectorSpec(_Part):
     kind: Literal["image", "tabular", "text"] = "tabular"
     label: str = "label"
     row_id: str = Field(default="", description="column with stable ids; empty: hash of the row's content")
+    source: str = Field(
+        default="", description="column that says who or what a row came from, such as an annotator; no model input"
+    )
     options: dict[str, JsonValue] = Field(default_factory=dict, description="passed to your Collector's constructor")
 
 
@@ -117,7 +120,7 @@ class ScreenSpec(_Part):
     """
 
     enabled: bool = True
-    detectors: list[Literal["duplicates", "label_issues", "outliers"]] | None = None
+    detectors: list[Literal["duplicates", "label_issues", "outliers", "sources"]] | None = None
     max_quarantined: Fraction = 0.1
     false_quarantine_rate: Fraction = 0.01
 

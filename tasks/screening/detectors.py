@@ -6,10 +6,21 @@ from tasks.screening.duplicates import Duplicates
 from tasks.screening.finding import Detector
 from tasks.screening.label_issues import LabelIssues
 from tasks.screening.outliers import Outliers
+from tasks.screening.rows import ScreenRows
+from tasks.screening.sources import Sources
 
-DETECTORS: Mapping[str, Detector] = {detector.name: detector for detector in (Duplicates(), LabelIssues(), Outliers())}
+DETECTORS: Mapping[str, Detector] = {
+    detector.name: detector for detector in (Duplicates(), LabelIssues(), Outliers(), Sources())
+}
 BY_KIND: Mapping[str, Sequence[str]] = {
     "image": ("duplicates", "label_issues", "outliers"),
     "tabular": ("duplicates", "label_issues", "outliers"),
     "text": ("duplicates", "label_issues", "outliers"),
 }
+
+
+def choose_detectors(names: Sequence[str] | None, rows: ScreenRows) -> list[Detector]:
+    """Those of `names`, or by default all that fit the rows: sources are judged where the rows name several."""
+    if names is None:
+        names = [*BY_KIND[rows.kind], *(["sources"] if len(rows.source_names) > 1 else [])]
+    return [DETECTORS[name] for name in dict.fromkeys(names)]

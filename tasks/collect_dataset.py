@@ -6,6 +6,7 @@ unchanged data again names the same one.
 """
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -31,25 +32,42 @@ if TYPE_CHECKING:
 
 
 def collect_dataset(request: StepRequest, bench: Workbench) -> StepReport:
-    """Make `raw`, the version named after the pipeline.
+    """Make `raw`, the version named after the pipeline, and `trusted`, where the spec names trusted sources.
 
-    facts: rows, captured, sources (uri, sha256, etag, fetched_at, package, version), new_version.
+    facts: rows, captured, sources (uri, sha256, etag, fetched_at, package, version), new_version, trusted.
     Raises SpecError for data that is not as the spec says, IntegrityError for a changed checksum,
     EngineUnavailable when a source does not answer.
     """
-    spec = request.spec.data.collector
-    landing = Landing(_folder(bench, "sources"), _folder(bench, "archives"), bench.clock())
+    data, name = request.spec.data, request.spec.name
+    raw = _collect(name, data.collector, request, bench)
+    if not data.trusted:
+        return _report(request, bench, raw, None)
+    collector = data.collector.model_copy(update={"sources": data.trusted})
+    return _report(request, bench, raw, _collect(f"{name}.trusted", collector, request, bench))
+
+
+@dataclass(frozen=True)
+class _Collection:
+    """A version that is not saved yet, and what is known of its sources. captured: rows among it that were served."""
+
+    version: DatasetVersion
+    sources: list[dict[str, Json]]
+    captured: int
+
+
+def _collect(name: str, spec: CollectorSpec, request: StepRequest, bench: Workbench) -> _Collection:
+    landing = Landing(_folder(bench, f"{name}-sources"), _folder(bench, f"{name}-archives"), bench.clock())
     fetched = fetch_sources(spec.sources, landing, bench.settings)
-    captured = _captured(request, bench, landing)
+    captured = _captured(request.spec.name, spec, bench, landing)
     collected, batches = _parse(spec, landing.folder, fetched)
     rows = RawRows(spec, batches)
     shards = write_shards(_every_row(rows, captured, spec), bench.store, bench.workdir)
     if not shards:
-        raise SpecError(_without_rows(request.spec.name, spec))
+        raise SpecError(_without_rows(name, spec))
     facts = source_facts(fetched, bench.store) + [captured_fact(part) for part in captured]
     facts += told_facts(collected.sources, facts, landing.at)
     version = DatasetVersion(
-        name=request.spec.name,
+        name=name,
         kind=spec.kind,
         label=spec.label,
         columns=_columns(rows, captured, spec),
@@ -57,7 +75,7 @@ def collect_dataset(request: StepRequest, bench: Workbench) -> StepReport:
         sources=manifest_sources(facts),
         row_id_rule=collected.row_id_rule or rows.row_id_rule or "request id and row of the captured answer",
     )
-    return _report(request, bench, version, facts, sum(part.rows for part in captured))
+    return _Collection(version, facts, sum(part.rows for part in captured))
 
 
 def _without_rows(name: str, spec: CollectorSpec) -> str:
@@ -72,10 +90,10 @@ def _folder(bench: Workbench, name: str) -> Path:
     return folder
 
 
-def _captured(request: StepRequest, bench: Workbench, landing: Landing) -> list[CapturedRows]:
-    if not any(isinstance(source, CapturedSource) for source in request.spec.data.collector.sources):
+def _captured(name: str, spec: CollectorSpec, bench: Workbench, landing: Landing) -> list[CapturedRows]:
+    if not any(isinstance(source, CapturedSource) for source in spec.sources):
         return []
-    return [fetch_captured(bench.settings, request.spec.name, landing.at)]
+    return [fetch_captured(bench.settings, name, landing.at)]
 
 
 def _parse(
@@ -103,25 +121,30 @@ def _columns(rows: RawRows, captured: list[CapturedRows], spec: CollectorSpec) -
     return {field.name: str(field.type) for field in schema}
 
 
-def _report(
-    request: StepRequest, bench: Workbench, version: DatasetVersion, sources: list[dict[str, Json]], captured: int
-) -> StepReport:
-    raw = save_dataset(version, bench.store)
+def _report(request: StepRequest, bench: Workbench, collection: _Collection, trusted: _Collection | None) -> StepReport:
+    version, sources = collection.version, collection.sources
+    products = {"raw": save_dataset(version, bench.store)}
+    facts: dict[str, Json] = {}
     previous = _previous(request, bench)
-    bench.say(f"collect: {version.rows} rows in {len(version.shards)} shards, {_news(raw, previous)}")
+    bench.say(f"collect: {version.rows} rows in {len(version.shards)} shards, {_news(products['raw'], previous)}")
     detail = f"{version.rows} rows from {len(sources)} sources, every checksum as the spec says"
+    if trusted is not None:
+        products["trusted"] = save_dataset(trusted.version, bench.store)
+        facts["trusted"] = {"rows": trusted.version.rows, "sources": [*trusted.sources]}
+        detail += f"; {trusted.version.rows} trusted rows"
     return StepReport(
         step=Step.COLLECT,
         pipeline=request.spec.name,
         verdict=Verdict.PASSED,
-        products={"raw": raw},
+        products=products,
         checks=(Check("rows", Verdict.PASSED, detail, float(version.rows), 1.0),),
         facts={
             "rows": version.rows,
-            "captured": captured,
+            "captured": collection.captured,
             "shards": len(version.shards),
             "sources": sources,
-            "new_version": raw != previous,
+            "new_version": products["raw"] != previous,
+            **facts,
         },
     )
 

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from assay.dataset import ROW_SOURCE, iterate_batches, load_dataset
+from assay.errors import SpecError
 from assay.json_types import Json
 from assay.records import Check, Step, StepReport, Subject, Verdict, combined_verdict
 from assay.station import StepRequest
@@ -13,12 +14,13 @@ from tasks.screening.canaries import Canary
 from tasks.screening.case import Case
 from tasks.screening.detectors import choose_detectors
 from tasks.screening.finding import Finding
-from tasks.screening.rows import load_screen_rows
+from tasks.screening.rows import ScreenRows, load_screen_rows
 from tasks.screening.screening import Screening, screen_rows
 from tasks.screening.verdicts import store_tables
 
 if TYPE_CHECKING:
-    from assay.dataset import DatasetVersion
+    from assay.errors import SpecError
+from assay.dataset import DatasetVersion
 
 
 def screen_dataset(request: StepRequest, bench: Workbench) -> StepReport:
@@ -41,7 +43,22 @@ def _case(version: "DatasetVersion", request: StepRequest, bench: Workbench) -> 
     batches = iterate_batches(version, bench.store, bench.workdir)
     source = ROW_SOURCE if ROW_SOURCE in version.columns else ""
     rows = load_screen_rows(batches, version.kind, version.label, source)
-    return Case(rows, None, request.spec.data.screen.false_quarantine_rate, request.spec.train.seed)
+    trusted = _trusted(version, rows, request, bench)
+    return Case(rows, trusted, request.spec.data.screen.false_quarantine_rate, request.spec.train.seed)
+
+
+def _trusted(version: "DatasetVersion", rows: ScreenRows, request: StepRequest, bench: Workbench) -> ScreenRows | None:
+    """The spec's trusted rows. Raises SpecError when their columns or classes are not those of the rows."""
+    if "trusted" not in request.inputs:
+        return None
+    trusted = load_dataset(request.inputs["trusted"], bench.store)
+    if trusted.columns != version.columns:
+        raise SpecError(
+            f"{trusted.name}: expected the columns {dict(version.columns)}, found {dict(trusted.columns)}; "
+            "mend data.trusted in the spec"
+        )
+    batches = iterate_batches(trusted, bench.store, bench.workdir)
+    return load_screen_rows(batches, trusted.kind, trusted.label, classes=rows.classes)
 
 
 def _facts(screening: Screening, bench: Workbench) -> dict[str, Json]:
@@ -77,7 +94,7 @@ def _report(
         pipeline=request.spec.name,
         verdict=combined_verdict(checks),
         products=products or {},
-        inputs={"raw": raw},
+        inputs={"raw": raw, **{role: request.inputs[role] for role in ("trusted",) if role in request.inputs}},
         judged=("raw",),
         checks=checks,
         facts=facts,

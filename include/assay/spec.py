@@ -133,6 +133,9 @@ class DataSpec(_Part):
         default=None, description="none: by the collector's kind"
     )
     holdout: HoldoutSpec = HoldoutSpec()
+    trusted: list[AnySource] = Field(
+        default=[], description="rows a person vouches for, read as the collector reads; the screen judges by them"
+    )
     expectations: list[Expectation] = []
     max_class_shift: Fraction = Field(
         default=0.25, description="largest change of a class's share against the previous trusted version"

@@ -1,5 +1,6 @@
 """Small pipelines whose rows lie in a folder, for the tests of collecting and splitting."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -28,12 +29,16 @@ class Story:
         """A Parquet file of the source."""
         pq.write_table(pa.table(columns), self.folder / file)
 
-    def spec(self, **collector: Any) -> PipelineSpec:
+    def spec(self, trusted: Sequence[dict[str, Any]] = (), **collector: Any) -> PipelineSpec:
         source = {"source": "path", "path": str(self.folder), "files": "*.parquet"}
         return PipelineSpec.model_validate(
             {
                 "name": self.name,
-                "data": {"collector": {"sources": [source], **collector}, "holdout": self.holdout},
+                "data": {
+                    "collector": {"sources": [source], **collector},
+                    "holdout": self.holdout,
+                    "trusted": list(trusted),
+                },
                 "train": {"model": "models.rows:Rows"},
             }
         )

@@ -11,6 +11,7 @@ import pytest
 from assay.capture import append_labels
 from assay.dataset import load_dataset
 from assay.errors import IntegrityError, SpecError
+from assay.feature_columns import feature_columns
 from assay.records import Verdict
 from assay.sdk import Collected, Collector
 from assay.store import FileStore
@@ -260,3 +261,24 @@ def test_the_manifest_names_no_time(story: Story) -> None:
     manifest = json.loads(story.bench.store.read(story.collect().products["raw"].sha256))
     assert set(manifest["sources"][0]) == {"uri", "sha256", "etag"}
     assert manifest["sources"][0]["etag"] == ""
+
+
+def test_who_made_a_row_is_kept_under_one_name_and_is_no_input(story: Story) -> None:
+    story.write("rows.parquet", {"a": [1.0, 2.0], "annotator": ["ann", "bob"], "label": [0, 1]})
+    raw = story.collect(source="annotator").products["raw"]
+    assert [row["row_source"] for row in story.rows(raw)] == ["ann", "bob"]
+    columns = load_dataset(raw, story.bench.store).columns
+    schema = pa.schema([(name, pa.float64()) for name in columns])
+    assert feature_columns(schema, "tabular", "label") == ["a"]
+
+
+def test_trusted_rows_are_a_version_of_their_own(story: Story, tmp_path: Path) -> None:
+    story.write("rows.parquet", table(0, 3))
+    (tmp_path / "trusted").mkdir()
+    pq.write_table(pa.table({"a": [9.0], "label": [1]}), tmp_path / "trusted" / "rows.parquet")
+    plain = story.collect()
+    report = story.collect(trusted=[{"source": "path", "path": str(tmp_path / "trusted"), "files": "*.parquet"}])
+    assert report.products["trusted"].name == "dataset/rows.trusted"
+    assert [row["a"] for row in story.rows(report.products["trusted"])] == [9.0]
+    assert report.facts["trusted"]["rows"] == 1
+    assert report.products["raw"] == plain.products["raw"]

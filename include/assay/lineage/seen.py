@@ -64,7 +64,8 @@ def type_of(name: str) -> str:
 
 
 def report_sources(report: StepReport) -> tuple[Version, ...]:
-    """The raw bytes a collection fetched: its `facts.sources`, those that name a digest."""
-    told = report.facts.get("sources") or []
-    sources = [source for source in told if isinstance(source, Mapping)] if isinstance(told, list) else []
+    """The raw bytes a collection fetched, for its rows and its trusted rows: those that name a digest."""
+    trusted = report.facts.get("trusted")
+    told = [report.facts.get("sources"), trusted.get("sources") if isinstance(trusted, Mapping) else None]
+    sources = [source for part in told if isinstance(part, list) for source in part if isinstance(source, Mapping)]
     return tuple(source_version(str(s["uri"]), str(s["sha256"])) for s in sources if s.get("uri") and s.get("sha256"))

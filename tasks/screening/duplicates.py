@@ -46,12 +46,13 @@ class Duplicates:
     def plant(
         self, rows: "ScreenRows", places: "NDArray[np.int64]", generator: "np.random.Generator"
     ) -> "ScreenRows | NotJudged":
-        """Copies of other rows."""
+        """Copies of rows before them: of equal rows the later ones are the copies."""
         import numpy as np
 
         others = np.setdiff1d(np.arange(len(rows)), places)
-        if not len(others):
+        before = np.searchsorted(others, places)
+        if not before.any():
             return NotJudged("there is no other row to copy")
         copied = np.arange(len(rows))
-        copied[places] = generator.choice(others, len(places))
+        copied[places] = others[generator.integers(0, np.maximum(before, 1))]
         return replace(rows.take(copied), row_ids=rows.row_ids)

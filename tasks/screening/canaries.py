@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from tasks.screening.case import Case
-from tasks.screening.finding import Detector, NotJudged
+from tasks.screening.finding import Detector, NotJudged, judge_safely
 
 if TYPE_CHECKING:
     import numpy as np
@@ -75,7 +75,7 @@ def _places(rows: int, names: Sequence[str], generator: "np.random.Generator") -
 def _canary(detector: Detector, case: Case, places: "NDArray[np.int64]", everywhere: "NDArray[np.int64]") -> Canary:
     import numpy as np
 
-    found = detector.judge(case)
+    found = judge_safely(detector, case)
     if isinstance(found, NotJudged):
         return Canary(len(places), 0.0, 0.0, f"not judged: {found.reason}")
     recall = float(found.suspect[places].mean()) if len(places) else 0.0

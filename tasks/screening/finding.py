@@ -57,3 +57,11 @@ class Detector(Protocol):
         `places` are in the order of `rows`; how many of them there are is the caller's choice. NotJudged when
         such rows cannot be made from these, which leaves the detector unproven.
         """
+
+
+def judge_safely(detector: Detector, case: "Case") -> Finding | NotJudged:
+    """A detector that breaks has not judged: one fault must neither end the screen nor count as a pass."""
+    try:
+        return detector.judge(case)
+    except Exception as error:  # noqa: BLE001 - whatever breaks in a detector is told as its verdict
+        return NotJudged(f"it broke: {type(error).__name__}: {error}")

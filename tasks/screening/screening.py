@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from assay.records import Check, Verdict, combined_verdict
 from tasks.screening.canaries import Canary, run_canaries
 from tasks.screening.case import Case
-from tasks.screening.finding import Detector, Finding, NotJudged
+from tasks.screening.finding import Detector, Finding, NotJudged, judge_safely
 
 if TYPE_CHECKING:
     import numpy as np
@@ -77,7 +77,7 @@ def screen_rows(
 
 def _run(detector: Detector, case: Case, canary: Canary, say: Callable[[str], None]) -> DetectorRun:
     started = time.perf_counter()
-    found = detector.judge(case)
+    found = judge_safely(detector, case)
     run = DetectorRun(detector.name, found, canary, time.perf_counter() - started)
     say(f"{run.name}: {run.check.verdict.value} in {run.seconds:.1f} s: {run.check.detail}")
     return run

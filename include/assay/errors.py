@@ -36,3 +36,24 @@ class EngineUnavailable(AssayError):
     """An engine (database, object store, registry, server) does not answer: retry or restart it."""
 
     exit_code = 1
+
+
+class SourceUnreachable(EngineUnavailable):
+    """A source that the spec names does not answer: worth a retry, and in the end an input to mend."""
+
+    exit_code = 2
+
+
+def family_of(text: str) -> tuple[type[AssayError] | None, str]:
+    """The family that an error's text begins with, and the text from there on; (None, text) for any other.
+
+    Airflow reports an error as `TYPE: MESSAGE`, behind the name of its own exception where a retry is ruled out.
+    """
+    rest = text.removeprefix("AirflowFailException: ")
+    name = rest.partition(":")[0]
+    family = next((family for family in _all_families(AssayError) if family.__name__ == name), None)
+    return family, rest if family else text
+
+
+def _all_families(root: type[AssayError]) -> list[type[AssayError]]:
+    return [root, *(below for child in root.__subclasses__() for below in _all_families(child))]

@@ -103,10 +103,20 @@ def test_broken_task_ends_in_exit_1(airflow_url: str, runs: dict[str, str]) -> N
     assert [step.report.step for step in outcome.steps] == [Step.COLLECT]
 
 
-def test_tampering_found_by_a_task_is_a_no() -> None:
-    assert (
-        RunOutcome("r", "failed", error="AirflowFailException: IntegrityError: model.onnx was changed").exit_code == 3
-    )
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [
+        ("AirflowFailException: IntegrityError: model.onnx was changed", 3),
+        ("AirflowFailException: PolicyViolation: no gate statement", 3),
+        ("AirflowFailException: SpecError: path 'x': expected files, found none", 2),
+        ("SourceUnreachable: s3://rows: is the object store up", 2),
+        ("EngineUnavailable: Ray does not answer", 1),
+        ("ValueError: SpecError: is only a word here", 1),
+        ("", 1),
+    ],
+)
+def test_the_family_of_a_tasks_error_decides_the_exit_code(error: str, code: int) -> None:
+    assert RunOutcome("r", "failed", error=error).exit_code == code
 
 
 def test_run_that_stops_before_serving_never_counts_as_passed() -> None:

@@ -17,7 +17,7 @@ import pyarrow.parquet as pq
 import pytest
 from pydantic import SecretStr
 
-from assay.errors import AssayError, EngineUnavailable, IntegrityError, SpecError
+from assay.errors import AssayError, EngineUnavailable, IntegrityError, SourceUnreachable, SpecError
 from assay.records import RunContext, StepReport, Verdict
 from assay.sdk import Collector
 from assay.station import StepRequest, run_station
@@ -213,13 +213,13 @@ def test_collector_whose_module_breaks_is_named(story: Story, tmp_path: Path, mo
     refused(story, SpecError, words, sources=[here], reader="broken_collector:Rows")
 
 
-def test_unreachable_object_store_is_the_engines_fault(story: Story) -> None:
+def test_unreachable_object_store_is_a_source_to_mend(story: Story) -> None:
     nobody = {"s3_access_key": SecretStr("nobody"), "s3_secret_key": SecretStr("nobody")}
     settings = story.bench.settings.model_copy(update={"s3_endpoint_url": "http://127.0.0.1:9", **nobody})
     story.bench = replace(story.bench, settings=settings)
     words = ("s3://rows/2026", "Could not connect", "is the object store up")
-    error = refused(story, EngineUnavailable, words, sources=[source("s3", url="s3://rows/2026")])
-    assert error.exit_code == 1
+    error = refused(story, SourceUnreachable, words, sources=[source("s3", url="s3://rows/2026")])
+    assert error.exit_code == 2
     assert not stored(story)
 
 

@@ -7,6 +7,7 @@ from importlib.metadata import EntryPoint, entry_points
 import click
 
 from assay.cli.output import report_error
+from assay.cli.project import see_project
 from assay.errors import AssayError
 
 # name -> "module:command". Commands that run stations live outside `assay` and register through the
@@ -51,6 +52,7 @@ def cli() -> None:
     Exit codes: 0 done or passed; 1 Assay or an engine failed; 2 bad input, usage or spec (nothing
     written); 3 a verdict says no; 130 interrupted, resumable.
     """
+    see_project()
 
 
 def main() -> None:

@@ -6,7 +6,6 @@ from pathlib import Path
 import click
 
 from assay.cli.output import json_option, print_json
-from assay.cli.project import see_project
 from assay.errors import SpecError
 from assay.json_types import Json
 from assay.settings import load_settings
@@ -23,7 +22,6 @@ def check(specs: tuple[str, ...], as_json: bool, explain: bool) -> None:
 
     Without SPEC, every spec in the pipelines folder. Exit 0 when all are sound, 2 otherwise.
     """
-    see_project()
     results = [_check_one(path, explain=explain, as_json=as_json) for path in _paths(specs, load_settings().pipelines)]
     if as_json:
         print_json({"specs": results})

@@ -9,7 +9,7 @@ import click
 from assay.airflow_api import AirflowApi
 from assay.cli.output import json_option, print_json, say
 from assay.cli.run_outcome import RunOutcome
-from assay.errors import EngineUnavailable, SpecError
+from assay.errors import EngineUnavailable, SpecError, family_of
 from assay.json_types import Json
 from assay.settings import Settings, load_settings
 from assay.spec import PipelineSpec
@@ -115,5 +115,6 @@ def _conclude(outcome: RunOutcome, page: str) -> None:
         say("refused; what served before goes on serving. Why:")
         for line in [*outcome.refusal(), *filter(None, [outcome.error])]:
             say(f"  {line}")
-    elif outcome.exit_code == 1:
-        say(f"failed: {outcome.error or 'see the log'}  {page}")
+    elif outcome.exit_code:
+        _, error = family_of(outcome.error)
+        say(f"{error or 'failed: see the log'}\n  log: {page}")

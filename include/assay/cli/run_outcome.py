@@ -2,11 +2,9 @@
 
 from dataclasses import dataclass
 
+from assay.errors import family_of
 from assay.json_types import JsonObject
 from assay.records import Step, StepReport, Subject, Verdict
-
-# An error of these families in a task's log is a "no", not a broken engine.
-_NO_BY_ERROR = ("IntegrityError", "PolicyViolation")
 
 
 @dataclass(frozen=True)
@@ -59,7 +57,8 @@ class RunOutcome:
         if self.state == "success":
             return 0 if self.verdict is Verdict.PASSED else 3
         if self.state == "failed":
-            return 3 if any(family in self.error for family in _NO_BY_ERROR) else 1
+            family, _ = family_of(self.error)
+            return family.exit_code if family else 1
         return 0
 
     def product(self, role: str) -> str | None:

@@ -3,7 +3,7 @@
 from pathlib import PurePosixPath
 from urllib.parse import unquote, urlsplit
 
-from assay.errors import EngineUnavailable, SpecError
+from assay.errors import SourceUnreachable, SpecError
 from assay.sources.landing import FetchedSource, Landing
 from assay.spec import HttpSource
 
@@ -14,7 +14,7 @@ _BLOCK_BYTES = 1 << 20
 def fetch_http(source: HttpSource, landing: Landing) -> FetchedSource:
     """Download.
 
-    Raises IntegrityError for another checksum, SpecError for an answer 4xx, EngineUnavailable when the server fails.
+    Raises IntegrityError for another checksum, SpecError for an answer 4xx, SourceUnreachable when the server fails.
     """
     import requests
 
@@ -29,5 +29,5 @@ def fetch_http(source: HttpSource, landing: Landing) -> FetchedSource:
                 file.write(block)
             etag = answer.headers.get("ETag", "").strip('"')
     except requests.RequestException as error:
-        raise EngineUnavailable(f"{source.url}: {error}; try again later") from error
+        raise SourceUnreachable(f"{source.url}: {error}; try again later") from error
     return FetchedSource(source.url, (landing.landed(name, source.url, source.sha256, etag),), landing.at)

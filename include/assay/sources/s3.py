@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from assay.errors import EngineUnavailable, SpecError
+from assay.errors import SourceUnreachable, SpecError
 from assay.settings import Settings
 from assay.sources.landing import FetchedFile, FetchedSource, Landing, matching
 from assay.spec import S3Source
@@ -30,7 +30,7 @@ class _Object:
 def fetch_s3(source: S3Source, landing: Landing, settings: Settings) -> FetchedSource:
     """Download every matching object.
 
-    Raises SpecError when none matches, EngineUnavailable when the store does not answer or an object changes meanwhile.
+    Raises SpecError when none matches, SourceUnreachable when the store does not answer or an object changes meanwhile.
     """
     parts = urlsplit(source.url)
     bucket, prefix = parts.netloc, parts.path.lstrip("/")
@@ -64,7 +64,7 @@ def _download(client: "S3Client", item: _Object, landing: Landing) -> FetchedFil
     answer = client.get_object(Bucket=item.bucket, Key=item.key)
     found = answer["ETag"].strip('"')
     if found != item.etag:
-        raise EngineUnavailable(f"{uri}: changed while it was read ({item.etag} → {found}); collect again")
+        raise SourceUnreachable(f"{uri}: changed while it was read ({item.etag} → {found}); collect again")
     with landing.place(item.name).open("wb") as target:
         shutil.copyfileobj(answer["Body"], target, length=1 << 20)
     return landing.landed(item.name, uri, etag=found)
@@ -80,6 +80,6 @@ def _s3_errors(url: str) -> Iterator[None]:
         code = error.response["Error"]["Code"]
         if code in ("404", "NoSuchBucket", "NoSuchKey"):
             raise SpecError(f"{url}: {code}; expected a bucket and prefix that exist") from error
-        raise EngineUnavailable(f"{url}: {error}; check the S3 credentials and bucket") from error
+        raise SourceUnreachable(f"{url}: {error}; check the S3 credentials and bucket") from error
     except BotoCoreError as error:
-        raise EngineUnavailable(f"{url}: {error}; is the object store up? `assay status` tells") from error
+        raise SourceUnreachable(f"{url}: {error}; is the object store up? `assay status` tells") from error

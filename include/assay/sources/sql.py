@@ -8,7 +8,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from assay.errors import EngineUnavailable, SpecError
+from assay.errors import SourceUnreachable, SpecError
 from assay.sources.landing import FetchedSource, Landing
 from assay.spec import SqlSource
 
@@ -23,7 +23,7 @@ def fetch_sql(source: SqlSource, landing: Landing, number: int) -> FetchedSource
     """Run the query on the database whose URL stands in the environment; `query-NUMBER.parquet` holds its rows.
 
     Raises SpecError when the variable is not set, the query is refused or a column changes its type on the way,
-    EngineUnavailable when the database does not answer.
+    SourceUnreachable when the database does not answer.
     """
     from sqlalchemy import text
     from sqlalchemy.exc import SQLAlchemyError
@@ -51,7 +51,7 @@ def _connect(variable: str) -> "Connection":
     except (ArgumentError, ImportError) as error:
         raise SpecError(f"sql: {variable}: expected a SQLAlchemy URL with an installed driver: {error}") from error
     except DBAPIError as error:
-        raise EngineUnavailable(f"sql: the database of {variable}: {error.orig}; is it up?") from error
+        raise SourceUnreachable(f"sql: the database of {variable}: {error.orig}; is it up?") from error
 
 
 def _write(result: Any, path: Path, connection: str) -> None:

@@ -32,6 +32,14 @@ def test_scaffolded_pipelines_of_every_kind_pass_their_own_tests(tmp_path: Path)
     assert "15 passed" in tested.stdout
 
 
+def test_run_finds_the_classes_of_the_project_it_is_called_in(tmp_path: Path) -> None:
+    assert _assay(tmp_path, "init", "mine", "--kind", "tabular").returncode == 0
+    asked = _assay(tmp_path, "run", "mine")
+    assert asked.returncode == 2
+    assert "start the stack with `assay up`" in asked.stderr
+    assert "mine" not in asked.stderr
+
+
 def test_second_init_refuses_and_changes_nothing(tmp_path: Path) -> None:
     assert _assay(tmp_path, "init", "mine", "--kind", "tabular").returncode == 0
     model = tmp_path / "include/models/mine.py"

@@ -1,4 +1,4 @@
-"""`assay rollback` and `assay cut-out`: the two commands for 3 a.m."""
+"""`assay rollback` and `assay cut-out`: the two commands for 3 a.m., and how a person runs a station by hand."""
 
 import getpass
 import uuid
@@ -23,7 +23,7 @@ def rollback(name: str, to: int | None, as_json: bool) -> None:
     """Serve an earlier version of NAME again, verified, timed and signed."""
     from tasks.rollback_model import rollback_model
 
-    report = _run(rollback_model, name, {} if to is None else {"to": to})
+    report = run_by_hand(rollback_model, name, {} if to is None else {"to": to})
     _tell(report, as_json, f"{name}: version {report.facts['from']} → {report.facts['to']}")
 
 
@@ -35,11 +35,12 @@ def cut_out(name: str, reason: str, as_json: bool) -> None:
     """Stop serving NAME at once, timed and signed."""
     from tasks.cut_out_model import cut_out_model
 
-    report = _run(cut_out_model, name, {"reason": reason})
+    report = run_by_hand(cut_out_model, name, {"reason": reason})
     _tell(report, as_json, f"{name}: version {report.facts['from']} serves no more")
 
 
-def _run(station: Station, name: str, parameters: Mapping[str, Json]) -> StepReport:
+def run_by_hand(station: Station, name: str, parameters: Mapping[str, Json]) -> StepReport:
+    """One signed step of the pipeline `name`, with the person's name in its statement."""
     settings = load_settings()
     context = RunContext(run_id=str(uuid.uuid4()), trigger="manual", actor=getpass.getuser())
     # A user class that no longer imports must not stand between a person and a rollback.

@@ -1,4 +1,4 @@
-"""`assay screen`: poison and dirt in a dataset file, found before anything is trained on it."""
+"""`assay screen`: poison and dirt in a dataset file, found before anything is trained on it; and rows let back in."""
 
 from pathlib import Path
 
@@ -6,7 +6,7 @@ import click
 
 from assay.cli.output import json_option, print_json, say
 from assay.errors import SpecError
-from assay.json_types import JsonObject
+from assay.json_types import Json, JsonObject
 from assay.records import Verdict
 
 _NO_SCREEN = 3
@@ -41,6 +41,10 @@ _NO_SCREEN = 3
 @click.option(
     "--out", type=click.Path(path_type=Path), metavar="DIR", help="Folder of the results; new or an earlier screen's."
 )
+@click.option("--release", multiple=True, metavar="ROW", help="Let quarantined rows of --pipeline back in, signed.")
+@click.option("--revoke", multiple=True, metavar="ROW", help="Take releases back, signed.")
+@click.option("--reason", help="Why rows are released or taken back; it stays in the ledger.")
+@click.option("--pipeline", metavar="NAME", help="Whose rows are released; needs the running stack.")
 @json_option
 def screen(
     dataset: tuple[str, ...],
@@ -52,6 +56,10 @@ def screen(
     rate: float,
     seed: int,
     out: Path | None,
+    release: tuple[str, ...],
+    revoke: tuple[str, ...],
+    reason: str | None,
+    pipeline: str | None,
     as_json: bool,
 ) -> None:
     """Judge every row of DATASET: a Parquet, CSV, NPZ or IDX file, or a folder of such files.
@@ -59,7 +67,15 @@ def screen(
     Writes scores.parquet (a row a dataset row), suspects.parquet (a row a row and detector that speaks against it,
     with reason and evidence) and report.html into --out. Needs no stack. Exit code 0 when the verdict is passed,
     3 when it is failed or not_checked, 2 for bad input; then nothing is written.
+
+    With --release ROW… --reason TEXT --pipeline NAME, rows that NAME's newest screen quarantined are let in by the
+    next one, as they are now; --revoke ROW… takes that back. Both are signed with your name.
     """
+    if release or revoke:
+        if out is not None or (release and revoke):
+            raise SpecError("expected --release or --revoke alone, without --out; `assay screen --help` shows the rest")
+        _change_releases((*release, *revoke, *dataset), bool(revoke), reason or "", pipeline, as_json)
+        return
     from tasks.screening.screen_file import ScreenRequest, screen_file
 
     if len(dataset) != 1 or out is None:
@@ -70,6 +86,21 @@ def screen(
     _tell(document, as_json)
     if document["verdict"] != Verdict.PASSED.value:
         raise click.exceptions.Exit(_NO_SCREEN)
+
+
+def _change_releases(rows: tuple[str, ...], is_revoked: bool, reason: str, pipeline: str | None, as_json: bool) -> None:
+    from tasks.commands import run_by_hand
+    from tasks.release_rows import release_rows
+
+    if not pipeline:
+        raise SpecError("expected --pipeline NAME, whose rows these are; found none")
+    parameters: dict[str, Json] = {"rows": list(rows), "reason": reason, "revoked": is_revoked}
+    report = run_by_hand(release_rows, pipeline, parameters)
+    done = "revoked" if is_revoked else "released"
+    if as_json:
+        print_json({"pipeline": pipeline, done: list(dict.fromkeys(rows)), "reason": report.facts["reason"]})
+    else:
+        click.echo(f"{pipeline}: {report.checks[0].detail}; the next screen honours it")
 
 
 def _tell(document: JsonObject, as_json: bool) -> None:

@@ -1,9 +1,10 @@
 """Keeps out rows that should not be trained on; a version that would lose too many is refused whole."""
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from dataclasses import replace
+from functools import partial
 
-from assay.dataset import ROW_SOURCE, iterate_batches, load_dataset
+from assay.dataset import NO_INPUTS, ROW_SOURCE, DatasetVersion, iterate_batches, load_dataset
 from assay.errors import SpecError
 from assay.json_types import Json
 from assay.records import Check, Step, StepReport, Subject, Verdict, combined_verdict
@@ -12,15 +13,15 @@ from assay.workbench import Workbench
 from tasks.screening.admission import admit_rows
 from tasks.screening.canaries import Canary
 from tasks.screening.case import Case
+from tasks.screening.cells import cells_at
 from tasks.screening.detectors import choose_detectors
 from tasks.screening.finding import Finding
+from tasks.screening.releases import Releases, releases_for
+from tasks.screening.report import About, render_report
 from tasks.screening.rows import ScreenRows, load_screen_rows
 from tasks.screening.screening import Screening, screen_rows
+from tasks.screening.together import load_together
 from tasks.screening.verdicts import store_tables
-
-if TYPE_CHECKING:
-    from assay.errors import SpecError
-from assay.dataset import DatasetVersion
 
 
 def screen_dataset(request: StepRequest, bench: Workbench) -> StepReport:
@@ -33,39 +34,59 @@ def screen_dataset(request: StepRequest, bench: Workbench) -> StepReport:
     bench.say(f"screening {version.rows} rows of {raw.name}")
     case = _case(version, request, bench)
     detectors = choose_detectors(screen.detectors, case.rows)
-    screening = screen_rows(case, detectors, screen.max_quarantined, bench.say)
+    releases = releases_for(version, request.spec.name, bench)
+    screening = screen_rows(case, detectors, screen.max_quarantined, bench.say, releases.mask(case.rows))
+    screening = replace(screening, checks=(*screening.checks, *releases.checks()))
     refused = screening.verdict is Verdict.FAILED
     products = {} if refused else {"admitted": admit_rows(version, raw, screening.quarantined, bench)}
-    return _report(request, raw, screening.checks, _facts(screening, bench), products)
+    page = render_report(screening, _about(version, request, bench))
+    facts = {**_facts(screening, releases, bench), "report": bench.store.put_bytes(page.encode("utf-8", "replace"))}
+    return _report(request, raw, screening.checks, facts, products)
 
 
-def _case(version: "DatasetVersion", request: StepRequest, bench: Workbench) -> Case:
-    batches = iterate_batches(version, bench.store, bench.workdir)
-    source = ROW_SOURCE if ROW_SOURCE in version.columns else ""
-    rows = load_screen_rows(batches, version.kind, version.label, source)
-    trusted = _trusted(version, rows, request, bench)
+def _case(version: DatasetVersion, request: StepRequest, bench: Workbench) -> Case:
+    rows, trusted = _rows(version, request, bench)
     return Case(rows, trusted, request.spec.data.screen.false_quarantine_rate, request.spec.train.seed)
 
 
-def _trusted(version: "DatasetVersion", rows: ScreenRows, request: StepRequest, bench: Workbench) -> ScreenRows | None:
-    """The spec's trusted rows. Raises SpecError when their columns or classes are not those of the rows."""
+def _rows(version: DatasetVersion, request: StepRequest, bench: Workbench) -> tuple[ScreenRows, ScreenRows | None]:
+    """The rows, and the spec's trusted rows. Raises SpecError when their columns are not those of the rows."""
+    batches = iterate_batches(version, bench.store, bench.workdir)
+    source = ROW_SOURCE if ROW_SOURCE in version.columns else ""
     if "trusted" not in request.inputs:
-        return None
+        return load_screen_rows(batches, version.kind, version.label, source), None
     trusted = load_dataset(request.inputs["trusted"], bench.store)
     if trusted.columns != version.columns:
         raise SpecError(
             f"{trusted.name}: expected the columns {dict(version.columns)}, found {dict(trusted.columns)}; "
             "mend data.trusted in the spec"
         )
-    batches = iterate_batches(trusted, bench.store, bench.workdir)
-    return load_screen_rows(batches, trusted.kind, trusted.label, classes=rows.classes)
+    known = iterate_batches(trusted, bench.store, bench.workdir)
+    rows, sound, left_out = load_together(batches, known, version.kind, version.label, source)
+    if left_out:
+        bench.say(f"{left_out} trusted rows of classes that the version does not have play no part")
+    return rows, sound
 
 
-def _facts(screening: Screening, bench: Workbench) -> dict[str, Json]:
+def _about(version: DatasetVersion, request: StepRequest, bench: Workbench) -> About:
+    """Without times, so that equal data give an equal page."""
+    inputs = [name for name in version.columns if name not in (*NO_INPUTS, version.label)]
+    batches = iterate_batches(version, bench.store, bench.workdir)
+    options = {
+        "version": request.input("raw").sha256,
+        "trusted": f"dataset {request.inputs['trusted'].sha256}" if "trusted" in request.inputs else "none",
+        "tolerated false quarantine rate": f"{request.spec.data.screen.false_quarantine_rate:.2%}",
+        "seed": str(request.spec.train.seed),
+    }
+    return About(version.name, (), options, None, partial(cells_at, batches, inputs))
+
+
+def _facts(screening: Screening, releases: Releases, bench: Workbench) -> dict[str, Json]:
     return {
         **store_tables(screening, bench),
         "rows": len(screening.case.rows),
         "quarantined": int(screening.quarantined.sum()),
+        **releases.facts(),
         "by_detector": {
             run.name: _run_facts(run.found, run.canary) for run in screening.runs if isinstance(run.found, Finding)
         },

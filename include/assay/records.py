@@ -38,6 +38,7 @@ class Step(str, Enum):
     WATCH = "watch"
     ROLLBACK = "rollback"
     CUT_OUT = "cut_out"
+    RELEASE = "release"
 
 
 @dataclass(frozen=True)

@@ -52,6 +52,15 @@ class About:
 
 
 @dataclass(frozen=True)
+class SourceShare:
+    """One source: how many rows it gave, and how many of them are quarantined."""
+
+    name: str
+    rows: int
+    quarantined: int
+
+
+@dataclass(frozen=True)
 class _Shown:
     """One row as the page shows it: a picture, a snippet of text, or cells."""
 
@@ -93,11 +102,14 @@ def render_report(screening: "Screening", about: About) -> str:
         options=about.options,
         seconds=about.seconds,
         gaps=_gaps(screening, about),
-        checks=[(one.name, one.verdict.value, _HUES[one.verdict], _clean(one.detail)) for one in screening.checks],
+        checks=_checks(screening),
         detectors=[_detector(run) for run in screening.runs],
         histograms=[(name, histogram(found.score, found.quarantined)) for name, found in screening.findings.items()],
         offenders=[(name, int(screening.findings[name].suspect.sum()), shown.offenders(name)) for name in worst],
-        sources=_sources(screening),
+        sources=[
+            (_clean(one.name, 60), one.rows, one.quarantined, f"{one.quarantined / max(one.rows, 1):.1%}")
+            for one in sources(screening)[:_MOST_SOURCES]
+        ],
     )
 
 
@@ -136,10 +148,15 @@ class _Shower:
             self._shown(place),
             float(found.score[place]),
             float(found.expected_false_rate[place]),
-            "quarantined" if found.quarantined[place] else "only a suspect",
+            self._fate(found, place),
             _clean(found.reasons[place]),
             tuple(self._shown(one) for one in near),
         )
+
+    def _fate(self, found: Finding, place: int) -> str:
+        if self.screening.released is not None and self.screening.released[place]:
+            return "released by a person"
+        return "quarantined" if found.quarantined[place] else "only a suspect"
 
     def _near_ids(self, name: str, place: int) -> tuple[str, ...]:
         return self.screening.findings[name].nearest.get(place, ())[:_MOST_NEAREST]
@@ -177,6 +194,13 @@ def _gaps(screening: "Screening", about: About) -> list[str]:
     return [_clean(line, 600) for line in (*unjudged, *notes)]
 
 
+def _checks(screening: "Screening") -> list[tuple[str, str, str, str]]:
+    """Those that no detector made; the detectors have a table of their own."""
+    made = {run.name for run in screening.runs}
+    others = [one for one in screening.checks if one.name not in made]
+    return [(one.name, one.verdict.value, _HUES[one.verdict], _clean(one.detail, 600)) for one in others]
+
+
 def _detector(run: "DetectorRun") -> dict[str, str]:
     found = run.found if isinstance(run.found, Finding) else None
     return {
@@ -190,8 +214,8 @@ def _detector(run: "DetectorRun") -> dict[str, str]:
     }
 
 
-def _sources(screening: "Screening") -> list[tuple[str, int, int, str]]:
-    """(name, rows, quarantined, share), the worst share first."""
+def sources(screening: "Screening") -> list[SourceShare]:
+    """Where rows came from and how many of each are quarantined, the worst share first."""
     import numpy as np
 
     rows = screening.case.rows
@@ -199,9 +223,8 @@ def _sources(screening: "Screening") -> list[tuple[str, int, int, str]]:
         return []
     every = np.bincount(rows.sources, minlength=len(rows.source_names))
     out: NDArray[np.int64] = np.bincount(rows.sources[screening.quarantined], minlength=len(rows.source_names))
-    share = out / np.maximum(every, 1)
-    order = np.argsort(-share, kind="stable")[:_MOST_SOURCES].tolist()
-    return [(_clean(rows.source_names[one], 60), int(every[one]), int(out[one]), f"{share[one]:.1%}") for one in order]
+    order = np.argsort(-out / np.maximum(every, 1), kind="stable").tolist()
+    return [SourceShare(rows.source_names[one], int(every[one]), int(out[one])) for one in order]
 
 
 def _clean(text: str, longest: int = _SNIPPET) -> str:

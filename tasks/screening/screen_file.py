@@ -5,6 +5,7 @@ import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,13 +13,14 @@ from assay.errors import SpecError
 from assay.json_types import Json, JsonObject
 from assay.near_miss import suggestion
 from assay.spec import ScreenSpec
+from tasks.screening.cells import cells_at
 from tasks.screening.detectors import DETECTORS, choose_detectors
 from tasks.screening.file_case import FileCase, load_case
 from tasks.screening.file_rows import FileRows, open_rows
 from tasks.screening.finding import Finding
 from tasks.screening.output_folder import require_free, whole_or_nothing
 from tasks.screening.pixels import shape_in_words
-from tasks.screening.report import About, render_report
+from tasks.screening.report import About, render_report, sources
 from tasks.screening.screening import DetectorRun, Screening, screen_rows
 from tasks.screening.verdicts import screening_tables
 
@@ -61,7 +63,8 @@ def screen_file(asked: ScreenRequest, say: Callable[[str], None]) -> JsonObject:
     screening = _judge(found, asked, say)
     seconds = time.perf_counter() - started
     tables = screening_tables(screening)
-    about = About(asked.dataset.name, found.notes, _options(asked), seconds, lambda places: _cells(file, places))
+    cells = partial(cells_at, file.batches(), file.columns.inputs)
+    about = About(asked.dataset.name, found.notes, _options(asked), seconds, cells)
     with whole_or_nothing(asked.out) as folder:
         _write(tables, render_report(screening, about), folder)
     return _document(screening, found, asked, seconds)
@@ -94,22 +97,6 @@ def _options(asked: ScreenRequest) -> dict[str, str]:
     return {"trusted": trusted, "tolerated false quarantine rate": f"{asked.rate:.2%}", "seed": str(asked.seed)}
 
 
-def _cells(file: FileRows, places: list[int]) -> dict[int, dict[str, str]]:
-    """The values of the rows at `places` as they stand in the file."""
-    wanted, found, start = sorted(places), dict[int, dict[str, str]](), 0
-    if file.columns.kind != "tabular":
-        return found
-    for batch in file.batches():
-        inside = [place for place in wanted if start <= place < start + batch.num_rows]
-        for place in inside:
-            row = {name: batch.column(name)[place - start].as_py() for name in file.columns.inputs}
-            found[place] = {name: "" if value is None else str(value) for name, value in row.items()}
-        start += batch.num_rows
-        if len(found) == len(wanted):
-            break
-    return found
-
-
 def _write(tables: "dict[str, pa.Table]", report: str, folder: Path) -> None:
     import pyarrow.parquet as pq
 
@@ -138,6 +125,7 @@ def _document(screening: Screening, found: FileCase, asked: ScreenRequest, secon
             "report": str(asked.out / "report.html"),
         },
         "kind": found.case.rows.kind,
+        "sources": [{"name": one.name, "rows": one.rows, "quarantined": one.quarantined} for one in sources(screening)],
         "checks": [check.to_json() for check in screening.checks],
         "notes": list(found.notes),
     }

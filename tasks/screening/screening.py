@@ -39,13 +39,17 @@ class DetectorRun:
 
 @dataclass(frozen=True)
 class Screening:
-    """All runs over one case. quarantined: (rows,), kept out by any detector. score: (rows,), the worst of all."""
+    """All runs over one case. score: (rows,), the worst of all detectors'.
+
+    quarantined: (rows,), kept out by any detector and not let back in by a person. released: (rows,), those let in.
+    """
 
     case: Case
     runs: tuple[DetectorRun, ...]
     quarantined: "NDArray[np.bool_]"
     score: "NDArray[np.float64]"
     checks: tuple[Check, ...]
+    released: "NDArray[np.bool_] | None" = None
 
     @property
     def verdict(self) -> Verdict:
@@ -58,9 +62,16 @@ class Screening:
 
 
 def screen_rows(
-    case: Case, detectors: Sequence[Detector], max_quarantined: float, say: Callable[[str], None]
+    case: Case,
+    detectors: Sequence[Detector],
+    max_quarantined: float,
+    say: Callable[[str], None],
+    released: "NDArray[np.bool_] | None" = None,
 ) -> Screening:
-    """Judge every row. max_quarantined: the share above which the whole dataset is refused."""
+    """Judge every row. max_quarantined: the share above which the whole dataset is refused.
+
+    released: (rows,), those that stay whatever is found, by a person's word.
+    """
     import numpy as np
 
     say("planting canaries")
@@ -71,8 +82,10 @@ def screen_rows(
     for finding in findings:
         quarantined |= finding.quarantined
         score = np.maximum(score, finding.score)
+    if released is not None:
+        quarantined &= ~released
     checks = (*(run.check for run in runs), _judge_share(int(quarantined.sum()), len(case.rows), max_quarantined))
-    return Screening(case, runs, quarantined, score, checks)
+    return Screening(case, runs, quarantined, score, checks, released)
 
 
 def _run(detector: Detector, case: Case, canary: Canary, say: Callable[[str], None]) -> DetectorRun:

@@ -1,10 +1,8 @@
 """The findings of all detectors as tables that people and later steps read by digest."""
 
-from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from assay.json_types import Json
-from tasks.screening.finding import Finding
 
 if TYPE_CHECKING:
     import numpy as np
@@ -23,17 +21,21 @@ def store_tables(screening: "Screening", bench: "Workbench") -> dict[str, Json]:
 
 def screening_tables(screening: "Screening") -> "dict[str, pa.Table]":
     """`suspects`, `scores` and `quarantine`."""
-    rows, findings = screening.case.rows, screening.findings
+    rows = screening.case.rows
     return {
-        "suspects": _suspects(rows, findings),
+        "suspects": _suspects(screening),
         "scores": _scores(screening),
         "quarantine": _quarantine(rows, screening.quarantined),
     }
 
 
-def _suspects(rows: "ScreenRows", findings: Mapping[str, Finding]) -> "pa.Table":
+def _suspects(screening: "Screening") -> "pa.Table":
+    """released: a person let the row in, so that it is not quarantined whatever the detector says."""
     import numpy as np
     import pyarrow as pa
+
+    rows = screening.case.rows
+    released = np.zeros(len(rows), dtype=bool) if screening.released is None else screening.released
 
     schema = pa.schema(
         [
@@ -42,6 +44,7 @@ def _suspects(rows: "ScreenRows", findings: Mapping[str, Finding]) -> "pa.Table"
             ("score", pa.float64()),
             ("expected_false_rate", pa.float64()),
             ("quarantined", pa.bool_()),
+            ("released", pa.bool_()),
             ("reason", pa.string()),
             ("nearest", pa.list_(pa.string())),
         ]
@@ -52,11 +55,12 @@ def _suspects(rows: "ScreenRows", findings: Mapping[str, Finding]) -> "pa.Table"
             "detector": name,
             "score": float(finding.score[place]),
             "expected_false_rate": float(finding.expected_false_rate[place]),
-            "quarantined": bool(finding.quarantined[place]),
+            "quarantined": bool(finding.quarantined[place] and not released[place]),
+            "released": bool(released[place]),
             "reason": finding.reasons[place],
             "nearest": list(finding.nearest.get(place, ())),
         }
-        for name, finding in findings.items()
+        for name, finding in screening.findings.items()
         for place in np.flatnonzero(finding.suspect).tolist()
     ]
     return pa.Table.from_pylist(lines, schema=schema)

@@ -9,7 +9,7 @@ import hashlib
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from assay.dataset import DatasetVersion, iterate_batches, load_dataset, save_dataset
+from assay.dataset import ROW_WEIGHT, DatasetVersion, iterate_batches, load_dataset, save_dataset
 from assay.errors import SpecError
 from assay.feature_columns import feature_columns
 from assay.records import Check, Step, StepReport, Subject, Verdict, combined_verdict
@@ -29,7 +29,7 @@ SMALLEST_HOLDOUT = 20
 
 @dataclass(frozen=True)
 class _Sides:
-    """One mask over the admitted rows each. A row in neither is in the holdout already."""
+    """One mask over the admitted rows each. A row in neither is in the holdout already, or mended."""
 
     train: "NDArray[np.bool_]"
     fresh: "NDArray[np.bool_]"
@@ -49,7 +49,7 @@ def split_dataset(request: StepRequest, bench: Workbench) -> StepReport:
     frozen, before = frozen_segments(bench, request.spec.name)
     held = frozen_keys(frozen, columns, admitted, bench)
     keys = version_digests(admitted, columns, Likeness.NEAR, bench.store, bench.workdir)
-    sides = _sides(keys, held, request.spec.data.holdout)
+    sides = _sides(keys, held, request.spec.data.holdout, _untouched(admitted, bench))
     train = _part(request, bench, admitted, sides.train, "train")
     segments = frozen
     if sides.fresh.any():
@@ -64,12 +64,22 @@ def split_dataset(request: StepRequest, bench: Workbench) -> StepReport:
     return _report(request, bench, train, holdout, segments, before, columns)
 
 
-def _sides(keys: list[bytes], held: set[bytes], rule: HoldoutSpec) -> _Sides:
+def _untouched(admitted: DatasetVersion, bench: Workbench) -> "NDArray[np.bool_]":
+    """(rows,): whether the screen left the row as it was collected. Mended rows must not judge a model."""
+    import numpy as np
+
+    if ROW_WEIGHT not in admitted.columns:
+        return np.ones(admitted.rows, dtype=bool)
+    batches = iterate_batches(admitted, bench.store, bench.workdir, [ROW_WEIGHT])
+    return np.asarray(np.concatenate([batch.column(0).to_numpy() for batch in batches]) == 1)
+
+
+def _sides(keys: list[bytes], held: set[bytes], rule: HoldoutSpec, untouched: "NDArray[np.bool_]") -> _Sides:
     import numpy as np
 
     is_held = np.array([key in held for key in keys], dtype=bool)
     is_out = np.array([holdout_position(key, rule.salt) < rule.fraction for key in keys], dtype=bool)
-    return _Sides(train=~is_out & ~is_held, fresh=is_out & ~is_held)
+    return _Sides(train=~is_out & ~is_held, fresh=is_out & ~is_held & untouched)
 
 
 def holdout_position(key: bytes, salt: str) -> float:

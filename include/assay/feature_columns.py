@@ -1,6 +1,6 @@
 """Which columns of a dataset are a model's inputs: the same answer for loaders, screen, split and capture.
 
-image: one list column of numbers. text: one string column. tabular: all but row id, row source and label.
+image: one list column of numbers. text: one string column. tabular: all but label and the columns about the row itself.
 """
 
 from typing import TYPE_CHECKING

@@ -39,7 +39,7 @@ class ImageClassifier(GradientModel):
         torch.manual_seed(context.seed)
         self._module = self.network_function()
         inputs = self.to_model_space(train.inputs)
-        fit_module(self._module, inputs, train.labels, context, plan, save=self.save_function)
+        fit_module(self._module, inputs, train.labels, context, plan, save=self.save_function, weights=train.weights)
 
     def predict_function(self, inputs: "NDArray[Any]") -> "NDArray[Any]":
         """Softmax probabilities, float32 (rows, classes), of raw images."""

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from assay.class_labels import label_indices
-from assay.dataset import ROW_ID
+from assay.dataset import ROW_ID, ROW_WEIGHT
 from assay.errors import SpecError
 from assay.feature_columns import feature_columns, list_shape
 from assay.json_types import Json
@@ -80,6 +80,7 @@ class _TableLoader(DatasetLoader):
             inputs=self._inputs(table.select(columns)),
             labels=label_indices(table[label], self.options),
             row_ids=tuple(table[ROW_ID].to_pylist()),
+            weights=table[ROW_WEIGHT].to_numpy() if ROW_WEIGHT in table.column_names else None,
         )
 
     @abstractmethod

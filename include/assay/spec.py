@@ -116,13 +116,14 @@ class ScreenSpec(_Part):
     """What the data screen looks for; `detectors` defaults to all that fit the kind of data.
 
     `max_quarantined`: above this share the whole version is refused. `false_quarantine_rate`: the share of sound
-    rows that each detector may keep out.
+    rows that each detector may keep out. `cleaning`: what becomes of rows whose only fault is their label.
     """
 
     enabled: bool = True
     detectors: list[Literal["duplicates", "label_issues", "outliers", "sources"]] | None = None
     max_quarantined: Fraction = 0.1
     false_quarantine_rate: Fraction = 0.01
+    cleaning: Literal["drop", "relabel", "down_weight"] = "drop"
 
 
 class DataSpec(_Part):

@@ -43,10 +43,12 @@ def fit_module(
     plan: FitPlan,
     *,
     save: Callable[[Path], None],
+    weights: "NDArray[np.float32] | None" = None,
 ) -> None:
     """Fit `module` on model-space `inputs`, adversarially when the context asks; reports after every epoch.
 
     save: writes the model's own state into a folder; the checkpoint adds what resuming needs.
+    weights: (rows,) in [0, 1], how much each row's loss counts; None: all alike.
     """
     import torch
 
@@ -54,9 +56,10 @@ def fit_module(
     module.to(device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch knows it
     optimiser = torch.optim.Adam(module.parameters(), lr=plan.learning_rate)
     first = _resume(context.resume_from, module, optimiser)
-    data, targets = torch.from_numpy(inputs), torch.from_numpy(labels)
+    counted = torch.ones(len(labels)) if weights is None else torch.from_numpy(weights)
+    rows = (torch.from_numpy(inputs), torch.from_numpy(labels), counted)
     for epoch in range(first, plan.epochs):
-        loss = _epoch(module, optimiser, (data, targets), context, plan, epoch=epoch)
+        loss = _epoch(module, optimiser, rows, context, plan, epoch=epoch)
         checkpoint = context.workdir / f"epoch-{epoch + 1}"
         checkpoint.mkdir(parents=True, exist_ok=True)
         save(checkpoint)
@@ -77,7 +80,7 @@ def new_generator(*parts: int) -> "torch.Generator":
 def _epoch(
     module: "torch.nn.Module",
     optimiser: "torch.optim.Optimizer",
-    rows: tuple["torch.Tensor", "torch.Tensor"],
+    rows: tuple["torch.Tensor", "torch.Tensor", "torch.Tensor"],
     context: TrainingContext,
     plan: FitPlan,
     *,
@@ -90,11 +93,11 @@ def _epoch(
     total, summed = steps * plan.epochs, 0.0
     module.train()
     noise = _device_generator(context, epoch)
-    for index, (batch, wanted) in enumerate(_batches(rows, plan.batch, context.device, generator)):
+    for index, (batch, wanted, counted) in enumerate(_batches(rows, plan.batch, context.device, generator)):
         step = epoch * steps + index
         _set_rate(optimiser, plan, step / total)
         moved = adversarial_batch(module, batch, wanted, robust, epsilon_at(robust, step, total), generator=noise)
-        loss = cross_entropy(module(moved), wanted)
+        loss = (cross_entropy(module(moved), wanted, reduction="none") * counted).mean()
         optimiser.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
         optimiser.step()
@@ -103,16 +106,16 @@ def _epoch(
 
 
 def _batches(
-    rows: tuple["torch.Tensor", "torch.Tensor"], size: int, device: str, generator: "torch.Generator"
-) -> Iterator[tuple["torch.Tensor", "torch.Tensor"]]:
+    rows: tuple["torch.Tensor", "torch.Tensor", "torch.Tensor"], size: int, device: str, generator: "torch.Generator"
+) -> Iterator[tuple["torch.Tensor", "torch.Tensor", "torch.Tensor"]]:
     import torch
 
-    data, targets = rows
+    data, targets, counted = rows
     for chosen in torch.split(torch.randperm(len(targets), generator=generator), size):
         batch = data[chosen].to(device)
         if batch.ndim == 4:
             batch = batch.contiguous(memory_format=torch.channels_last)
-        yield batch, targets[chosen].to(device)
+        yield batch, targets[chosen].to(device), counted[chosen].to(device)
 
 
 def _device_generator(context: TrainingContext, epoch: int) -> "torch.Generator":

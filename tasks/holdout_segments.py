@@ -3,7 +3,7 @@
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, cast
 
-from assay.dataset import DatasetVersion, load_dataset
+from assay.dataset import ROW_WEIGHT, DatasetVersion, load_dataset
 from assay.errors import SpecError
 from assay.records import Step, Subject, Verdict
 from assay.row_content import Likeness
@@ -44,13 +44,18 @@ def frozen_keys(
     """
     keys: set[bytes] = set()
     for segment in segments:
-        if dict(segment.version.columns) != dict(current.columns) or segment.version.label != current.label:
+        if dict(segment.version.columns) != unweighted(current).columns or segment.version.label != current.label:
             raise SpecError(
                 f"{current.name}: expected the columns of the frozen holdout {_named(segment.version)}, found "
                 f"{_named(current)}; bring them back, or begin a new pipeline (another `name`) with a new holdout"
             )
         keys.update(version_digests(segment.version, columns, Likeness.NEAR, bench.store, bench.workdir))
     return keys
+
+
+def unweighted(version: DatasetVersion) -> DatasetVersion:
+    """The version without weights: held-out rows all count alike, whatever the screen does in later versions."""
+    return replace(version, columns={name: kind for name, kind in version.columns.items() if name != ROW_WEIGHT})
 
 
 def joined(segments: "Sequence[Segment]", name: str) -> DatasetVersion:

@@ -14,6 +14,7 @@ from tasks.screening.admission import admit_rows
 from tasks.screening.canaries import Canary
 from tasks.screening.case import Case
 from tasks.screening.cells import cells_at
+from tasks.screening.cleaning import clean_rows, mended_facts
 from tasks.screening.detectors import choose_detectors
 from tasks.screening.finding import Finding
 from tasks.screening.releases import Releases, releases_for
@@ -38,9 +39,15 @@ def screen_dataset(request: StepRequest, bench: Workbench) -> StepReport:
     screening = screen_rows(case, detectors, screen.max_quarantined, bench.say, releases.mask(case.rows))
     screening = replace(screening, checks=(*screening.checks, *releases.checks()))
     refused = screening.verdict is Verdict.FAILED
-    products = {} if refused else {"admitted": admit_rows(version, raw, screening.quarantined, bench)}
+    cleaning = clean_rows(screening, screen.cleaning)
+    products = {} if refused else {"admitted": admit_rows(version, raw, cleaning, bench)}
     page = render_report(screening, _about(version, request, bench))
-    facts = {**_facts(screening, releases, bench), "report": bench.store.put_bytes(page.encode("utf-8", "replace"))}
+    mended = mended_facts(screening, cleaning, bench)
+    facts = {
+        **_facts(screening, releases, bench),
+        **mended,
+        "report": bench.store.put_bytes(page.encode("utf-8", "replace")),
+    }
     return _report(request, raw, screening.checks, facts, products)
 
 

@@ -18,7 +18,7 @@ from assay.spec import HoldoutSpec
 from assay.station import StepRequest
 from assay.stored_rows import picked_shards, version_digests, version_schema
 from assay.workbench import Workbench
-from tasks.holdout_segments import Segment, frozen_keys, frozen_segments, joined
+from tasks.holdout_segments import Segment, frozen_keys, frozen_segments, joined, unweighted
 
 if TYPE_CHECKING:
     import numpy as np
@@ -53,7 +53,7 @@ def split_dataset(request: StepRequest, bench: Workbench) -> StepReport:
     train = _part(request, bench, admitted, sides.train, "train")
     segments = frozen
     if sides.fresh.any():
-        segment = _part(request, bench, admitted, sides.fresh, "recent", f"holdout-{len(frozen):03d}")
+        segment = _part(request, bench, unweighted(admitted), sides.fresh, "recent", f"holdout-{len(frozen):03d}")
         segments = (*frozen, Segment(save_dataset(segment, bench.store), segment))
     if not segments or not train.shards:
         raise SpecError(

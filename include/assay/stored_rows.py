@@ -53,7 +53,7 @@ def without_rows(version: DatasetVersion, keep: "NDArray[np.bool_]", store: Stor
 def picked_shards(
     version: DatasetVersion, keep: "NDArray[np.bool_]", store: Store, folder: Path, prefix: str
 ) -> tuple[Shard, ...]:
-    """New shards of the rows in `keep`, in order."""
+    """New shards of the rows in `keep`, in order, with the columns that `version` names."""
     return write_shards(_picked(version, keep, store, folder), store, folder, prefix)
 
 
@@ -63,7 +63,7 @@ def _picked(
     import pyarrow as pa
 
     start = 0
-    for batch in iterate_batches(version, store, folder):
+    for batch in iterate_batches(version, store, folder, list(version.columns)):
         mask = keep[start : start + batch.num_rows]
         start += batch.num_rows
         if mask.any():

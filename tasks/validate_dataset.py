@@ -1,15 +1,24 @@
 """Judges a raw dataset version: its schema, its class balance, and the expectations of its spec."""
 
-from assay.dataset import load_dataset
+from typing import TYPE_CHECKING
+
+from assay.dataset import NO_INPUTS, DatasetVersion, load_dataset
 from assay.json_types import JsonObject
 from assay.records import Check, Step, StepReport, Verdict, combined_verdict
 from assay.station import StepRequest
 from assay.workbench import Workbench
-from tasks.validation.class_balance import class_shares, judge_class_shift, trusted_shares
+from tasks.validation.class_balance import class_shares, judge_class_shift
 from tasks.validation.data_docs import render_data_docs
 from tasks.validation.expectations import expected_columns, judge_expectations
 from tasks.validation.frame import scalar_frame
+from tasks.validation.history import trusted_fact
+from tasks.validation.leakage import judge_leakage
+from tasks.validation.missingness import judge_missing_shift, missing_shares
 from tasks.validation.schema import judge_inputs, judge_schema
+from tasks.validation.time_jumps import judge_time_jumps
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 def validate_dataset(request: StepRequest, bench: Workbench) -> StepReport:
@@ -23,9 +32,14 @@ def validate_dataset(request: StepRequest, bench: Workbench) -> StepReport:
     frame = scalar_frame(version, bench)
     outcomes = judge_expectations(frame, spec.data.expectations)
     shares = class_shares(version, frame)
-    shift = judge_class_shift(shares, trusted_shares(bench.ledger, spec.name, raw.sha256), spec.data.max_class_shift)
-    inputs = judge_inputs(version, spec.data.loader or version.kind)
-    built_in = [*judge_schema(version, frame, expected_columns(spec.data.expectations)), shift, inputs]
+    built_in = [
+        *judge_schema(version, frame, expected_columns(spec.data.expectations)),
+        judge_class_shift(shares, _trusted(request, bench, "class_shares"), spec.data.max_class_shift),
+        judge_inputs(version, spec.data.loader or version.kind),
+        judge_missing_shift(frame, _trusted(request, bench, "missing_shares")),
+        judge_leakage(frame, version.label, _inputs(version), spec.data.known_predictors),
+        judge_time_jumps(frame, spec.data.time, _features(version, frame)),
+    ]
     checks: list[tuple[Check, JsonObject]] = [
         *((check, {}) for check in built_in),
         *((outcome.check, outcome.observed) for outcome in outcomes),
@@ -42,7 +56,24 @@ def validate_dataset(request: StepRequest, bench: Workbench) -> StepReport:
         facts={
             "rows": len(frame),
             "class_shares": shares,
+            "missing_shares": missing_shares(frame),
             "data_docs": bench.store.put_bytes(render_data_docs(raw, verdict, checks)),
             "statistics": {one.value: sum(check.verdict is one for check in made) for one in Verdict},
         },
     )
+
+
+def _trusted(request: StepRequest, bench: Workbench, fact: str) -> tuple[dict[str, float], str] | None:
+    return trusted_fact(bench.ledger, request.spec.name, request.input("raw").sha256, fact)
+
+
+def _inputs(version: DatasetVersion) -> list[str]:
+    """A table's input columns. One pixel or one text says nothing alone."""
+    if version.kind != "tabular":
+        return []
+    return [name for name in version.columns if name not in (*NO_INPUTS, version.label)]
+
+
+def _features(version: DatasetVersion, frame: "pd.DataFrame") -> list[str]:
+    """Everything but the label and what is about the row itself; an image's statistics stand for it."""
+    return [str(name) for name in frame.columns if name not in (*NO_INPUTS, version.label)]

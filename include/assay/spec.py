@@ -141,6 +141,10 @@ class DataSpec(_Part):
     max_class_shift: Fraction = Field(
         default=0.25, description="largest change of a class's share against the previous trusted version"
     )
+    time: str = Field(default="", description="column of moments; a column whose values jump at a date is refused")
+    known_predictors: list[str] = Field(
+        default=[], description="columns that may tell the label alone; any other that does counts as leakage"
+    )
     screen: ScreenSpec = ScreenSpec()
 
 

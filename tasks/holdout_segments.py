@@ -36,9 +36,13 @@ def frozen_segments(bench: Workbench, pipeline: str) -> tuple[tuple[Segment, ...
 
 
 def frozen_keys(
-    segments: "Sequence[Segment]", columns: list[str], current: DatasetVersion, bench: Workbench
+    segments: "Sequence[Segment]",
+    columns: list[str],
+    current: DatasetVersion,
+    bench: Workbench,
+    likeness: Likeness = Likeness.NEAR,
 ) -> set[bytes]:
-    """Content keys of all frozen rows.
+    """Keys of all frozen rows by their content in `columns`.
 
     Raises SpecError when the rows have other columns now: then no model could be examined on both.
     """
@@ -49,7 +53,7 @@ def frozen_keys(
                 f"{current.name}: expected the columns of the frozen holdout {_named(segment.version)}, found "
                 f"{_named(current)}; bring them back, or begin a new pipeline (another `name`) with a new holdout"
             )
-        keys.update(version_digests(segment.version, columns, Likeness.NEAR, bench.store, bench.workdir))
+        keys.update(version_digests(segment.version, columns, likeness, bench.store, bench.workdir))
     return keys
 
 

@@ -9,7 +9,7 @@ import hashlib
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from assay.dataset import ROW_WEIGHT, DatasetVersion, iterate_batches, load_dataset, save_dataset
+from assay.dataset import ROW_ENTITY, ROW_WEIGHT, DatasetVersion, iterate_batches, load_dataset, save_dataset
 from assay.errors import SpecError
 from assay.feature_columns import feature_columns
 from assay.records import Check, Step, StepReport, Subject, Verdict, combined_verdict
@@ -47,9 +47,13 @@ def split_dataset(request: StepRequest, bench: Workbench) -> StepReport:
     schema = version_schema(admitted, bench.store, bench.workdir)
     columns = feature_columns(schema, admitted.kind, admitted.label)
     frozen, before = frozen_segments(bench, request.spec.name)
-    held = frozen_keys(frozen, columns, admitted, bench)
-    keys = version_digests(admitted, columns, Likeness.NEAR, bench.store, bench.workdir)
+    by_entity = ROW_ENTITY in admitted.columns
+    groups, likeness = ([ROW_ENTITY], Likeness.EXACT) if by_entity else (columns, Likeness.NEAR)
+    held = frozen_keys(frozen, groups, admitted, bench, likeness)
+    keys = version_digests(admitted, groups, likeness, bench.store, bench.workdir)
     sides = _sides(keys, held, request.spec.data.holdout, _untouched(admitted, bench))
+    if by_entity:
+        sides = _without_copies(sides, frozen_keys(frozen, columns, admitted, bench), columns, admitted, bench)
     train = _part(request, bench, admitted, sides.train, "train")
     segments = frozen
     if sides.fresh.any():
@@ -62,6 +66,17 @@ def split_dataset(request: StepRequest, bench: Workbench) -> StepReport:
         )
     holdout = joined(segments, f"{request.spec.name}.holdout")
     return _report(request, bench, train, holdout, segments, before, columns)
+
+
+def _without_copies(
+    sides: _Sides, held: set[bytes], columns: list[str], admitted: DatasetVersion, bench: Workbench
+) -> _Sides:
+    """Entities decide the sides; of equal inputs of two entities the held-out one stays."""
+    import numpy as np
+
+    contents = version_digests(admitted, columns, Likeness.NEAR, bench.store, bench.workdir)
+    out = held | {content for content, is_fresh in zip(contents, sides.fresh, strict=True) if is_fresh}
+    return replace(sides, train=sides.train & ~np.array([content in out for content in contents], dtype=bool))
 
 
 def _untouched(admitted: DatasetVersion, bench: Workbench) -> "NDArray[np.bool_]":
@@ -139,7 +154,20 @@ def _checks(bench: Workbench, train: DatasetVersion, holdout: DatasetVersion, co
         set(version_digests(side, columns, Likeness.NEAR, bench.store, bench.workdir)) for side in (train, holdout)
     ]
     classes = [_classes(side, bench) for side in (train, holdout)]
-    return (_overlap(len(sides[0] & sides[1])), _coverage(*classes), _size(holdout.rows))
+    shared = (_overlap(len(sides[0] & sides[1])), *_shared_entities(train, holdout, bench))
+    return (*shared, _coverage(*classes), _size(holdout.rows))
+
+
+def _shared_entities(train: DatasetVersion, holdout: DatasetVersion, bench: Workbench) -> tuple[Check, ...]:
+    if ROW_ENTITY not in train.columns:
+        return ()
+    sides = [
+        set(version_digests(side, [ROW_ENTITY], Likeness.EXACT, bench.store, bench.workdir))
+        for side in (train, holdout)
+    ]
+    shared = len(sides[0] & sides[1])
+    verdict = Verdict.FAILED if shared else Verdict.PASSED
+    return (Check("no entity on both sides", verdict, f"{shared} entities are on both sides", float(shared), 0.0),)
 
 
 def _classes(version: DatasetVersion, bench: Workbench) -> set[str]:

@@ -22,8 +22,9 @@ if TYPE_CHECKING:
 
 ROW_ID = "row_id"
 ROW_SOURCE = "row_source"  # who or what a row came from: an annotator, a contributor, a feed
+ROW_ENTITY = "row_entity"  # the person, device or thing that a row is about
 ROW_WEIGHT = "row_weight"  # how much a mended row counts in training, in (0, 1]; untouched rows count 1
-NO_INPUTS = (ROW_ID, ROW_SOURCE, ROW_WEIGHT)  # columns that no model ever sees
+NO_INPUTS = (ROW_ID, ROW_SOURCE, ROW_ENTITY, ROW_WEIGHT)  # columns that no model ever sees
 MEDIA_TYPE = "application/vnd.assay.dataset+json;version=1"
 
 

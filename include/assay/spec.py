@@ -94,6 +94,9 @@ class CollectorSpec(_Part):
     source: str = Field(
         default="", description="column that says who or what a row came from, such as an annotator; no model input"
     )
+    entity: str = Field(
+        default="", description="column that says whom or what a row is about; one entity never stands on both sides"
+    )
     options: dict[str, JsonValue] = Field(default_factory=dict, description="passed to your Collector's constructor")
 
 

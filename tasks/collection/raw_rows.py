@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from assay.dataset import ROW_ID, ROW_SOURCE
+from assay.dataset import ROW_ENTITY, ROW_ID, ROW_SOURCE
 from assay.errors import SpecError
 from assay.feature_columns import feature_columns
 from assay.near_miss import suggestion
@@ -39,7 +39,7 @@ class RawRows:
             if self._parsed is None:
                 self._parsed = plain_schema(table.schema)
                 self._check(self._parsed)
-            rows = self._with_source(self._with_ids(_conform(table, self._parsed)))
+            rows = self._with_reserved(self._with_ids(_conform(table, self._parsed)))
             self.schema = rows.schema
             yield from rows.to_batches()
 
@@ -53,13 +53,14 @@ class RawRows:
             "label": self.collector.label,
             "row_id": self.collector.row_id,
             "source": self.collector.source,
+            "entity": self.collector.entity,
         }
         for key, name in wanted.items():
             if name and name not in schema.names:
                 hint = suggestion(name, schema.names)
                 raise SpecError(f"data.collector.{key}: the rows have no column {name!r}; {hint}")
         self.row_id_rule = f"column {self._id_column(schema)}" if self._id_column(schema) else BY_CONTENT
-        apart = {self.collector.row_id, self.collector.source}
+        apart = {self.collector.row_id, self.collector.source, self.collector.entity}
         inputs = pa.schema([field for field in schema if field.name not in apart])
         feature_columns(inputs, self.collector.kind, self.collector.label)
 
@@ -78,15 +79,15 @@ class RawRows:
         digests = row_digests(table, table.column_names, Likeness.EXACT)
         return table.add_column(0, ROW_ID, pa.array([self._content_id(digest) for digest in digests], pa.string()))
 
-    def _with_source(self, table: "pa.Table") -> "pa.Table":
-        """The column of sources under its reserved name, as strings."""
+    def _with_reserved(self, table: "pa.Table") -> "pa.Table":
+        """The columns of sources and entities under their reserved names, as strings."""
         import pyarrow as pa
 
-        name = self.collector.source
-        if not name:
-            return table
-        place = table.column_names.index(name)
-        return table.set_column(place, ROW_SOURCE, table[name].cast(pa.string()))
+        for name, reserved in ((self.collector.source, ROW_SOURCE), (self.collector.entity, ROW_ENTITY)):
+            if name:
+                place = table.column_names.index(name)
+                table = table.set_column(place, reserved, table[name].cast(pa.string()))
+        return table
 
     def _content_id(self, digest: bytes) -> str:
         copies = self._copies[digest] = self._copies.get(digest, 0) + 1

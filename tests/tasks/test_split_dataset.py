@@ -172,3 +172,16 @@ def test_positions_are_evenly_spread() -> None:
     positions = [holdout_position(number.to_bytes(16, "big"), "salt") for number in range(2000)]
     assert abs(float(np.mean(positions)) - 0.5) < 0.03
     assert 0 <= min(positions) < max(positions) < 1
+
+
+def test_one_entity_never_stands_on_both_sides(bench: Workbench, tmp_path: Path) -> None:
+    story = Story(bench, tmp_path / "visits")
+    patients = [f"patient-{index % 60}" for index in range(600)]
+    values = np.random.default_rng(0).normal(size=600).tolist()
+    values[1] = values[0]  # two patients of equal inputs
+    story.write("visits.parquet", {"patient": patients, "a": values, "label": [index % 2 for index in range(600)]})
+    report = story.split(entity="patient")
+    sides = [{row["row_entity"] for row in story.rows(report.products[side])} for side in ("train", "holdout")]
+    assert all(sides) and not sides[0] & sides[1]
+    assert {check.name: check.verdict for check in report.checks}["no entity on both sides"] is Verdict.PASSED
+    assert report.verdict is Verdict.PASSED, report.checks

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from assay.capture import labelled_rows
 from assay.class_labels import label_names
-from assay.dataset import ROW_ID, ROW_SOURCE
+from assay.dataset import ROW_ENTITY, ROW_ID, ROW_SOURCE
 from assay.errors import SpecError
 from assay.feature_columns import feature_columns
 from assay.settings import Settings
@@ -83,6 +83,8 @@ def _under(schema: "pa.Schema", table: "pa.Table", collector: CollectorSpec, uri
     inputs[ROW_ID] = pa.array([f"captured-{request}-{row}" for request, row in ids], pa.string())
     if ROW_SOURCE in schema.names:
         inputs[ROW_SOURCE] = pa.array([uri] * table.num_rows, pa.string())
+    if ROW_ENTITY in schema.names:  # nobody says whom a served row is about: each stands for itself
+        inputs[ROW_ENTITY] = inputs[ROW_ID]
     empty = {field.name: pa.nulls(table.num_rows, field.type) for field in schema if field.name not in inputs}
     return pa.table({name: (inputs | empty)[name] for name in schema.names}, schema=schema)
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from tasks.screening.case import Case
-from tasks.screening.finding import Detector, NotJudged, judge_safely
+from tasks.screening.finding import Detector, NotJudged, judge_safely, plant_safely
 
 if TYPE_CHECKING:
     import numpy as np
@@ -45,7 +45,7 @@ def run_canaries(case: Case, detectors: Sequence[Detector]) -> Mapping[str, Cana
     sample = _sample(case.rows, generator)
     planted, places, unplanted = sample, _places(len(sample), [d.name for d in detectors], generator), {}
     for detector in detectors:
-        grown = detector.plant(planted, places[detector.name], generator)
+        grown = plant_safely(detector, planted, places[detector.name], generator)
         if isinstance(grown, NotJudged):
             unplanted[detector.name] = Canary(0, 0.0, 0.0, f"no canary could be planted: {grown.reason}")
         else:

@@ -48,7 +48,10 @@ class DataFiles:
             options = {"delimiter": _delimiter(self.files[0]), "missing": _MISSING}
         here = PathSource(source="path", path=str(self.path))
         collector = CollectorSpec(sources=[here], reader=self.form, label=label, options=options)
-        yield from read_files(collector, list(self.files), [])
+        for batch in read_files(collector, list(self.files), []):
+            if self.form == "csv":
+                _require_text(batch.schema, self.path)
+            yield batch
 
 
 def find_files(path: Path) -> DataFiles:
@@ -144,6 +147,15 @@ def _is_text(head: bytes) -> bool:
             return False
         text = head[: error.start].decode()
     return "\0" not in text
+
+
+def _require_text(schema: "pa.Schema", path: Path) -> None:
+    """Text in another encoding arrives as bytes, which would pass for encoded images."""
+    import pyarrow as pa
+
+    strange = [field.name for field in schema if pa.types.is_binary(field.type)]
+    if strange:
+        raise SpecError(f"{path}: column {strange[0]!r}: expected UTF-8, found other bytes; save the file as UTF-8")
 
 
 def _delimiter(path: Path) -> str:

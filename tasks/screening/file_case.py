@@ -76,11 +76,11 @@ def check_labels(rows: ScreenRows, trusted: ScreenRows | None) -> Check:
 
 
 def check_values(broken: dict[str, int], missing: dict[str, int], kind: str) -> Check:
-    """Not checked when a number is NaN or infinite: the column's median is judged in its place."""
+    """Not checked when a number is NaN, infinite or too large: the column's median is judged in its place."""
     if broken:
         unit = "rows" if kind == "image" else "cells"
-        cells = _columns(broken)
-        words = f"NaN or infinite: {cells} {unit}; the median was judged in their place: mend them, or leave them empty"
+        found = f"NaN, infinite or too large: {_columns(broken)} {unit}"
+        words = f"{found}; the median was judged in their place: mend them, or leave them empty"
         return Check("values", Verdict.NOT_CHECKED, words)
     if missing:
         stood_in = "an empty text" if kind == "text" else "the column's median, or an empty word,"

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from assay.dataset import ROW_ID, ROW_SOURCE
+from assay.dataset import NO_INPUTS, ROW_SOURCE
 from assay.errors import SpecError
 from assay.feature_columns import feature_columns
 from assay.near_miss import suggestion
@@ -54,7 +54,7 @@ def assign_columns(first: "pa.RecordBatch", label: str, kind: str | None, source
         raise SpecError(f"--source {source}: no such column; {suggestion(source, [n for n in names if n != label])}")
     source = source or (ROW_SOURCE if ROW_SOURCE in names else "")
     left_out = {field.name: "every value is missing" for field in first.schema if _is_empty(field)}
-    free = [field for field in first.schema if field.name not in (label, source, ROW_ID, *left_out)]
+    free = [field for field in first.schema if field.name not in (label, source, *NO_INPUTS, *left_out)]
     kind, inputs = _inputs(first, free, kind)
     unread = {field.name: f"not judged as {kind} data" for field in free if field.name not in inputs}
     return FileColumns(kind, label, source, inputs, left_out | unread)
@@ -62,8 +62,8 @@ def assign_columns(first: "pa.RecordBatch", label: str, kind: str | None, source
 
 def _label_in(names: list[str], wanted: str | None) -> str:
     if wanted:
-        if wanted not in names or wanted == ROW_ID:
-            raise SpecError(f"--labels {wanted}: no such column; {suggestion(wanted, set(names) - {ROW_ID})}")
+        if wanted not in names or wanted in NO_INPUTS:
+            raise SpecError(f"--labels {wanted}: no such column; {suggestion(wanted, set(names) - set(NO_INPUTS))}")
         return wanted
     found = [name for name in names if name.lower() in _LABELS]
     if not found:

@@ -17,10 +17,15 @@ from tasks.screening.pixels import as_column, pixels, shape_in_words, upright
 if TYPE_CHECKING:
     import pyarrow as pa
 
+_LARGEST = 3.4e38  # rows are judged in single precision, where more is infinite
+
 
 @dataclass
 class FileRows:
-    """missing, broken: cells that are empty, and that are NaN or infinite, by column; known once read through."""
+    """missing, broken: cells that are empty, and that are NaN, infinite or beyond single precision, by column.
+
+    Both are known once the batches are read through.
+    """
 
     data: DataFiles
     columns: FileColumns
@@ -101,12 +106,13 @@ class FileRows:
             column = column.cast(column.type.value_type)
         if pa.types.is_large_string(column.type) or pa.types.is_string_view(column.type):
             column = column.cast(pa.string())
-        if pa.types.is_decimal(column.type):
+        if pa.types.is_decimal(column.type) or pa.types.is_float16(column.type):
             column = column.cast(pa.float64())
         if column.null_count:
             self.missing[name] = self.missing.get(name, 0) + column.null_count
         if pa.types.is_floating(column.type):
-            broken = len(column) - column.null_count - int(pc.sum(pc.is_finite(column)).as_py() or 0)
+            sound = pc.less_equal(pc.abs(column), pa.scalar(_LARGEST, column.type))
+            broken = len(column) - column.null_count - int(pc.sum(sound).as_py() or 0)
             if broken:
                 self.broken[name] = self.broken.get(name, 0) + broken
         return column
@@ -124,7 +130,7 @@ class FileRows:
         if not images.size:
             raise SpecError(f"row {self.rows}: expected an image, found one without a pixel; mend it")
         if images.dtype.kind == "f":
-            broken = len(images) - int(np.isfinite(images.reshape(len(images), -1)).all(axis=1).sum())
+            broken = len(images) - int((np.abs(images) <= _LARGEST).reshape(len(images), -1).all(axis=1).sum())
             if broken:
                 self.broken[name] = self.broken.get(name, 0) + broken
         return as_column(images)

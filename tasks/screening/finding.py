@@ -59,6 +59,16 @@ class Detector(Protocol):
         """
 
 
+def plant_safely(
+    detector: Detector, rows: "ScreenRows", places: "NDArray[np.int64]", generator: "np.random.Generator"
+) -> "ScreenRows | NotJudged":
+    """A detector whose planting breaks is unproven."""
+    try:
+        return detector.plant(rows, places, generator)
+    except Exception as error:  # noqa: BLE001 - whatever breaks in a detector is told as its verdict
+        return NotJudged(f"it broke: {type(error).__name__}: {error}")
+
+
 def judge_safely(detector: Detector, case: "Case") -> Finding | NotJudged:
     """A detector that breaks has not judged: one fault must neither end the screen nor count as a pass."""
     try:

@@ -30,7 +30,10 @@ def screening_tables(screening: "Screening") -> "dict[str, pa.Table]":
 
 
 def _suspects(screening: "Screening") -> "pa.Table":
-    """released: a person let the row in, so that it is not quarantined whatever the detector says."""
+    """released: a person let the row in, so that it is not quarantined whatever the detector says.
+
+    nearest, nearest_labels: ids and labels of rows that show why.
+    """
     import numpy as np
     import pyarrow as pa
 
@@ -47,7 +50,12 @@ def _suspects(screening: "Screening") -> "pa.Table":
             ("released", pa.bool_()),
             ("reason", pa.string()),
             ("nearest", pa.list_(pa.string())),
+            ("label", pa.string()),
+            ("nearest_labels", pa.list_(pa.string())),
         ]
+    )
+    labels = _labels_of(
+        {one for found in screening.findings.values() for ids in found.nearest.values() for one in ids}, rows
     )
     lines = [
         {
@@ -59,11 +67,21 @@ def _suspects(screening: "Screening") -> "pa.Table":
             "released": bool(released[place]),
             "reason": finding.reasons[place],
             "nearest": list(finding.nearest.get(place, ())),
+            "label": rows.classes[rows.labels[place]],
+            "nearest_labels": [labels.get(one) for one in finding.nearest.get(place, ())],
         }
         for name, finding in screening.findings.items()
         for place in np.flatnonzero(finding.suspect).tolist()
     ]
     return pa.Table.from_pylist(lines, schema=schema)
+
+
+def _labels_of(ids: set[str], rows: "ScreenRows") -> dict[str, str]:
+    """Of the rows that have these ids; trusted rows, which may be evidence too, are not among them."""
+    if not ids:
+        return {}
+    pairs = zip(rows.row_ids, rows.labels.tolist(), strict=True)
+    return {row_id: rows.classes[label] for row_id, label in pairs if row_id in ids}
 
 
 def _scores(screening: "Screening") -> "pa.Table":

@@ -45,6 +45,10 @@ BAD: dict[str, tuple[Callable[[Path], Path], str]] = {
     "damaged gzip": (lambda at: text(at / "a.csv.gz", b"\x1f\x8b\x08junk"), "damaged"),
     "cut NPZ": (lambda at: text(at / "a.npz", b"PK\x03\x04" + b"\0" * 99), "expected a NumPy archive"),
     "cut IDX": (lambda at: text(at / "a-images-idx3-ubyte", bytes([0, 0, 8, 3]) + b"\0" * 12), "a-labels-idx1-ubyte"),
+    "CSV in Latin-1": (
+        lambda at: text(at / "a.csv", b"a,label\n" + b"x,0\n" * 2000 + "é,1\n".encode("latin1")),
+        "expected UTF-8",
+    ),
     "pickle": (lambda at: text(at / "a.pkl", pickle.dumps([1])), "runs code"),
     "photograph": (lambda at: text(at / "a.jpg", b"\xff\xd8\xff\xe0\x00\x10JFIF"), "expected Parquet, CSV, NPZ or IDX"),
     "one array": (lambda at: np.save(at / "a.npy", np.zeros(3)) or at / "a.npy", "found one array"),
@@ -172,8 +176,9 @@ DEGRADED: dict[str, tuple[dict[str, Any], str, str]] = {
     "one class": ({"label": [7] * ROWS}, "labels", "every row is labelled 7"),
     "rare class": ({"label": ["a", "b"] * (ROWS // 2 - 1) + ["a", "C"]}, "labels", "too rare to be judged"),
     "label out of range": ({"label": [0, 1] * (ROWS // 2 - 3) + [-1] * 3 + [255] * 3}, "labels", "out of range beside"),
-    "NaN": ({"a": NAN}, "values", "NaN or infinite: a 1 cells"),
-    "infinite": ({"a": [float("inf"), *NAN[1:]]}, "values", "NaN or infinite: a 1 cells"),
+    "NaN": ({"a": NAN}, "values", "NaN, infinite or too large: a 1 cells"),
+    "too large": ({"a": [1e300, *NAN[1:]]}, "values", "NaN, infinite or too large: a 1 cells"),
+    "infinite": ({"a": [float("inf"), *NAN[1:]]}, "values", "NaN, infinite or too large: a 1 cells"),
 }
 
 
@@ -193,7 +198,7 @@ def test_nan_in_images_is_not_checked(tmp_path: Path) -> None:
     broken = images.astype(np.float32)
     broken[3, 0, 0] = np.nan
     found = document(screen(npz(tmp_path / "d.npz", images=broken, label=labels), tmp_path / "out"), code=3)
-    assert "NaN or infinite: image 1 rows" in str(found["checks"])
+    assert "NaN, infinite or too large: image 1 rows" in str(found["checks"])
 
 
 def test_labels_unknown_to_the_trusted_rows_are_not_checked(tmp_path: Path) -> None:

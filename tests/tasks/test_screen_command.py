@@ -39,6 +39,7 @@ def test_flips_copies_and_garbage_are_found_with_reasons_and_evidence(tmp_path: 
     }
     assert suspects["duplicates", "1000"]["reason"] == "exact copy of row 0"
     assert suspects["duplicates", "1000"]["nearest"] == ["0"]
+    assert suspects["duplicates", "1000"]["nearest_labels"] == [suspects["duplicates", "1000"]["label"]] == ["0"]
     assert {path.name for path in (tmp_path / "out").iterdir()} == FILES
     assert "planting canaries" in result.stderr and "label_issues: passed" in result.stderr
 
@@ -216,6 +217,13 @@ class Broken(Outliers):
         raise ZeroDivisionError("oops")
 
 
+class Unplantable(Outliers):
+    """Crashes where its canaries are planted."""
+
+    def plant(self, *_: Any) -> Any:
+        raise ZeroDivisionError("oops")
+
+
 class Constant(Outliers):
     """Finds nothing, whatever there is."""
 
@@ -224,7 +232,14 @@ class Constant(Outliers):
         return replace(found, suspect=found.suspect & False, quarantined=found.suspect & False, reasons={})
 
 
-@pytest.mark.parametrize(("broken", "words"), [(Broken(), "it broke: ZeroDivisionError"), (Constant(), "blind")])
+@pytest.mark.parametrize(
+    ("broken", "words"),
+    [
+        (Broken(), "it broke: ZeroDivisionError"),
+        (Unplantable(), "no canary could be planted: it broke: ZeroDivisionError"),
+        (Constant(), "blind"),
+    ],
+)
 def test_detector_that_breaks_or_sees_nothing_is_never_a_pass(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, broken: Outliers, words: str
 ) -> None:

@@ -24,11 +24,12 @@ _LARGEST = 3.4e38  # rows are judged in single precision, where more is infinite
 class FileRows:
     """missing, broken: cells that are empty, and that are NaN, infinite or beyond single precision, by column.
 
-    Both are known once the batches are read through.
+    Both are known once the batches are read through. prefix: of the ids of rows that have none but their position.
     """
 
     data: DataFiles
     columns: FileColumns
+    prefix: str = ""
     missing: dict[str, int] = field(default_factory=dict)
     broken: dict[str, int] = field(default_factory=dict)
     shape: tuple[int, ...] = ()
@@ -89,7 +90,9 @@ class FileRows:
         import pyarrow as pa
 
         if ROW_ID not in batch.schema.names:
-            return pa.array([str(row) for row in range(self.rows, self.rows + batch.num_rows)], pa.string())
+            return pa.array(
+                [f"{self.prefix}{row}" for row in range(self.rows, self.rows + batch.num_rows)], pa.string()
+            )
         ids = batch.column(ROW_ID).cast(pa.string())
         if ids.null_count:
             raise SpecError(f"row ids: {ids.null_count} are missing in column {ROW_ID!r}; mend the data")

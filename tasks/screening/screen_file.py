@@ -55,7 +55,9 @@ def screen_file(asked: ScreenRequest, say: Callable[[str], None]) -> JsonObject:
             raise SpecError(f"--detectors {name}: no such detector; {suggestion(name, DETECTORS)}")
     file = open_rows(asked.dataset, asked.labels, asked.kind, asked.source)
     _tell_reading(file, asked, say)
-    trusted = open_rows(asked.trusted, file.columns.label, file.columns.kind, "") if asked.trusted else None
+    trusted = None
+    if asked.trusted is not None:
+        trusted = replace(open_rows(asked.trusted, file.columns.label, file.columns.kind, ""), prefix="trusted ")
     found = load_case(file, trusted, asked.rate, asked.seed)
     say(f"{len(found.case.rows)} rows, {len(found.case.rows.classes)} classes{_shape(found)}")
     for note in found.notes:

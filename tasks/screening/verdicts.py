@@ -39,24 +39,7 @@ def _suspects(screening: "Screening") -> "pa.Table":
 
     rows = screening.case.rows
     released = np.zeros(len(rows), dtype=bool) if screening.released is None else screening.released
-
-    schema = pa.schema(
-        [
-            ("row_id", pa.string()),
-            ("detector", pa.string()),
-            ("score", pa.float64()),
-            ("expected_false_rate", pa.float64()),
-            ("quarantined", pa.bool_()),
-            ("released", pa.bool_()),
-            ("reason", pa.string()),
-            ("nearest", pa.list_(pa.string())),
-            ("label", pa.string()),
-            ("nearest_labels", pa.list_(pa.string())),
-        ]
-    )
-    labels = _labels_of(
-        {one for found in screening.findings.values() for ids in found.nearest.values() for one in ids}, rows
-    )
+    labels = _evidence_labels(screening)
     lines = [
         {
             "row_id": rows.row_ids[place],
@@ -73,15 +56,36 @@ def _suspects(screening: "Screening") -> "pa.Table":
         for name, finding in screening.findings.items()
         for place in np.flatnonzero(finding.suspect).tolist()
     ]
-    return pa.Table.from_pylist(lines, schema=schema)
+    return pa.Table.from_pylist(lines, schema=_suspects_schema())
 
 
-def _labels_of(ids: set[str], rows: "ScreenRows") -> dict[str, str]:
-    """Of the rows that have these ids; trusted rows, which may be evidence too, are not among them."""
-    if not ids:
-        return {}
-    pairs = zip(rows.row_ids, rows.labels.tolist(), strict=True)
-    return {row_id: rows.classes[label] for row_id, label in pairs if row_id in ids}
+def _suspects_schema() -> "pa.Schema":
+    import pyarrow as pa
+
+    return pa.schema(
+        [
+            ("row_id", pa.string()),
+            ("detector", pa.string()),
+            ("score", pa.float64()),
+            ("expected_false_rate", pa.float64()),
+            ("quarantined", pa.bool_()),
+            ("released", pa.bool_()),
+            ("reason", pa.string()),
+            ("nearest", pa.list_(pa.string())),
+            ("label", pa.string()),
+            ("nearest_labels", pa.list_(pa.string())),
+        ]
+    )
+
+
+def _evidence_labels(screening: "Screening") -> dict[str, str]:
+    """Row id -> label of every row that some detector points to, be it a trusted one."""
+    ids = {one for found in screening.findings.values() for near in found.nearest.values() for one in near}
+    labels: dict[str, str] = {}
+    for rows in filter(None, (screening.case.trusted, screening.case.rows)):
+        pairs = zip(rows.row_ids, rows.labels.tolist(), strict=True) if ids else ()
+        labels |= {row_id: rows.classes[label] for row_id, label in pairs if row_id in ids}
+    return labels
 
 
 def _scores(screening: "Screening") -> "pa.Table":

@@ -1,5 +1,6 @@
 """Quarantine is reversible by a person's signed word, for the row as it was, and that word can be taken back."""
 
+import contextlib
 import getpass
 import json
 from pathlib import Path
@@ -15,7 +16,11 @@ from sklearn.datasets import load_digits
 
 from assay.cli import cli
 from assay.dataset import DatasetVersion, Shard, load_dataset, save_dataset
+from assay.digests import canonical_json
 from assay.errors import IntegrityError, SpecError
+from assay.ledger_verification import verify_ledger
+from assay.lineage.store import LineageStore
+from assay.lineage.sync import sync_from_ledger
 from assay.records import RunContext, Step, StepReport, Subject, Verdict
 from assay.signing import KeyRole
 from assay.spec import PipelineSpec
@@ -109,8 +114,6 @@ def test_release_is_signed_by_an_approver_with_reason_name_and_version(bench: Wo
 
 
 def test_statement_signed_by_another_role_releases_nothing(bench: Workbench) -> None:
-    from assay.digests import canonical_json
-
     screen(bench, save(bench))
     release(bench, "r10")
     (entry,) = bench.ledger.find(step=Step.RELEASE)
@@ -214,3 +217,11 @@ def test_command_releases_and_revokes_in_the_persons_name(bench: Workbench) -> N
 def test_misused_release_is_one_clear_error(words: tuple[str, ...], message: str) -> None:
     result = command(*words)
     assert isinstance(result.exception, SpecError) and message in str(result.exception)
+
+
+def test_release_leaves_lineage_and_audit_whole(bench: Workbench) -> None:
+    screen(bench, save(bench))
+    release(bench, "r10")
+    assert verify_ledger(bench.ledger, bench.keys).ok
+    with contextlib.closing(LineageStore.open(bench.settings)) as lineage:
+        assert sync_from_ledger(bench.ledger, lineage) == 2

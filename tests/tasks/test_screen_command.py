@@ -135,6 +135,7 @@ def test_trusted_rows_share_words_and_classes_with_the_rows(tmp_path: Path, monk
     trusted = parquet(tmp_path / "t.parquet", sound)
     found = document(screen(main, tmp_path / "out", "--trusted", str(trusted), "--detectors", "outliers"))
     case = seen["case"]
+    assert case.trusted.row_ids[0] == "trusted 5" and case.rows.row_ids[0] == "0"
     assert case.trusted.classes == case.rows.classes == ("0", "1") and len(case.trusted) == 55
     assert case.trusted.features.shape == (55, case.rows.features.shape[1]) and case.rows.features.shape[1] == 5
     assert found["notes"] == ["5 trusted rows of classes that the dataset does not have"]

@@ -43,15 +43,20 @@ class DataFiles:
 
     def batches(self, label: str) -> Iterator["pa.RecordBatch"]:
         """Every row as the reader gives it. Raises SpecError for damaged files."""
+        import pyarrow as pa
+
         options: dict[str, JsonValue] = {}
         if self.form == "csv":
             options = {"delimiter": _delimiter(self.files[0]), "missing": _MISSING}
         here = PathSource(source="path", path=str(self.path))
         collector = CollectorSpec(sources=[here], reader=self.form, label=label, options=options)
-        for batch in read_files(collector, list(self.files), []):
-            if self.form == "csv":
-                _require_text(batch.schema, self.path)
-            yield batch
+        try:
+            for batch in read_files(collector, list(self.files), []):
+                if self.form == "csv":
+                    _require_text(batch.schema, self.path)
+                yield batch
+        except (pa.ArrowException, OSError) as error:
+            raise SpecError(f"{self.path}: cannot be read as {self.form}: {error}; fetch or save it again") from error
 
 
 def find_files(path: Path) -> DataFiles:

@@ -45,7 +45,7 @@ def load_case(file: FileRows, trusted: FileRows | None, rate: float, seed: int) 
         if trusted.broken:
             raise SpecError(f"--trusted: NaN or infinite values in {', '.join(trusted.broken)}; trust only sound rows")
     _refuse_hopeless(rows, columns.label)
-    checks = (check_labels(rows, vouched), check_values(file.broken, file.missing, columns.kind))
+    checks = (check_labels(rows, vouched), check_values(file))
     notes = [
         *_notes(file),
         *([f"{left_out} trusted rows of classes that the dataset does not have"] if left_out else []),
@@ -75,18 +75,24 @@ def check_labels(rows: ScreenRows, trusted: ScreenRows | None) -> Check:
     )
 
 
-def check_values(broken: dict[str, int], missing: dict[str, int], kind: str) -> Check:
-    """Not checked when a number is NaN, infinite or too large: the column's median is judged in its place."""
-    if broken:
-        unit = "rows" if kind == "image" else "cells"
-        found = f"NaN, infinite or too large: {_columns(broken)} {unit}"
-        words = f"{found}; the median was judged in their place: mend them, or leave them empty"
-        return Check("values", Verdict.NOT_CHECKED, words)
-    if missing:
+def check_values(file: FileRows) -> Check:
+    """Not checked when a number is NaN, infinite or too large: the column's median is judged in its place.
+
+    Nor when lists are of several lengths: no detector but the one for copies sees them.
+    """
+    kind, flaws = file.columns.kind, []
+    if file.broken:
+        found = f"NaN, infinite or too large: {_columns(file.broken)} {'rows' if kind == 'image' else 'cells'}"
+        flaws.append(f"{found}; the median was judged in their place: mend them, or leave them empty")
+    if file.ragged:
+        names = ", ".join(sorted(file.ragged)[:_MOST_NAMED])
+        flaws.append(f"lists of several lengths: {names}; only equal values are recognised in them")
+    if flaws:
+        return Check("values", Verdict.NOT_CHECKED, "; ".join(flaws))
+    if file.missing:
         stood_in = "an empty text" if kind == "text" else "the column's median, or an empty word,"
-        return Check(
-            "values", Verdict.PASSED, f"missing: {_columns(missing)} cells; {stood_in} was judged in their place"
-        )
+        found = f"missing: {_columns(file.missing)} cells; {stood_in} was judged in their place"
+        return Check("values", Verdict.PASSED, found)
     return Check("values", Verdict.PASSED, "every value is there and finite")
 
 

@@ -24,7 +24,8 @@ _LARGEST = 3.4e38  # rows are judged in single precision, where more is infinite
 class FileRows:
     """missing, broken: cells that are empty, and that are NaN, infinite or beyond single precision, by column.
 
-    Both are known once the batches are read through. prefix: of the ids of rows that have none but their position.
+    ragged: columns of lists of several lengths. All are known once the batches are read through.
+    prefix: of the ids of rows that have none but their position.
     """
 
     data: DataFiles
@@ -32,6 +33,7 @@ class FileRows:
     prefix: str = ""
     missing: dict[str, int] = field(default_factory=dict)
     broken: dict[str, int] = field(default_factory=dict)
+    ragged: set[str] = field(default_factory=set)
     shape: tuple[int, ...] = ()
     rows: int = 0
     _schema: "pa.Schema | None" = None
@@ -56,11 +58,20 @@ class FileRows:
 
         Raises SpecError naming the row or column that cannot be judged.
         """
-        self.missing, self.broken, self.rows = {}, {}, 0
+        self.missing, self.broken, self.ragged, self.rows = {}, {}, set(), 0
         for batch in self.data.batches(self.columns.label):
             if batch.num_rows:
-                yield self._uniform(batch, bool(self.columns.source) if with_source is None else with_source)
+                yield self._told(batch, bool(self.columns.source) if with_source is None else with_source)
                 self.rows += batch.num_rows
+
+    def _told(self, batch: "pa.RecordBatch", with_source: bool) -> "pa.RecordBatch":
+        """What Arrow cannot do with a column is the data's fault: told as such, with the place."""
+        import pyarrow as pa
+
+        try:
+            return self._uniform(batch, with_source)
+        except pa.ArrowException as error:
+            raise SpecError(f"rows from {self.rows}: cannot be judged: {error}; mend the data's types") from error
 
     def _uniform(self, batch: "pa.RecordBatch", with_source: bool) -> "pa.RecordBatch":
         import pyarrow as pa
@@ -113,6 +124,8 @@ class FileRows:
             column = column.cast(pa.float64())
         if column.null_count:
             self.missing[name] = self.missing.get(name, 0) + column.null_count
+        if _is_list_of_numbers(column.type) and _is_ragged(column):
+            self.ragged.add(name)
         if pa.types.is_floating(column.type):
             sound = pc.less_equal(pc.abs(column), pa.scalar(_LARGEST, column.type))
             broken = len(column) - column.null_count - int(pc.sum(sound).as_py() or 0)
@@ -179,4 +192,17 @@ def _is_list_of_numbers(data_type: "pa.DataType") -> bool:
 
     while pa.types.is_nested(data_type) and not pa.types.is_struct(data_type):
         data_type = data_type.value_type
-    return bool(pa.types.is_integer(data_type) or pa.types.is_floating(data_type))
+    kinds = (pa.types.is_integer, pa.types.is_floating, pa.types.is_boolean)
+    return any(is_kind(data_type) for is_kind in kinds)
+
+
+def _is_ragged(column: "pa.Array") -> bool:
+    """Lists of several lengths, of which no matrix can be made."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    while pa.types.is_nested(column.type):
+        if column.null_count or pc.count_distinct(pc.list_value_length(column)).as_py() > 1:
+            return True
+        column = column.flatten()
+    return False

@@ -177,6 +177,7 @@ DEGRADED: dict[str, tuple[dict[str, Any], str, str]] = {
     "rare class": ({"label": ["a", "b"] * (ROWS // 2 - 1) + ["a", "C"]}, "labels", "too rare to be judged"),
     "label out of range": ({"label": [0, 1] * (ROWS // 2 - 3) + [-1] * 3 + [255] * 3}, "labels", "out of range beside"),
     "NaN": ({"a": NAN}, "values", "NaN, infinite or too large: a 1 cells"),
+    "lists of several lengths": ({"b": [[1] * (row % 3) for row in range(ROWS)]}, "values", "several lengths: b"),
     "too large": ({"a": [1e300, *NAN[1:]]}, "values", "NaN, infinite or too large: a 1 cells"),
     "infinite": ({"a": [float("inf"), *NAN[1:]]}, "values", "NaN, infinite or too large: a 1 cells"),
 }

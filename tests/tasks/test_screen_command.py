@@ -72,6 +72,7 @@ def write_forms(folder: Path) -> dict[str, Path]:
         "binary": parquet(folder / "binary.parquet", {"image": binary, "label": labels}),
         "no suffix": npz(folder / "d2.npz", images=images, label=labels).rename(folder / "data"),
         "csv": csv,
+        "big-endian": npz(folder / "b.npz", images=images.astype(">i4"), label=labels.astype(">i8")),
     }
 
 

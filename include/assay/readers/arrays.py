@@ -22,6 +22,7 @@ def array_batches(values: "NDArray[Any]", labels: "NDArray[Any]", label: str, *,
     if values.dtype.kind not in ("biuf" if is_image else "biufSU"):
         raise SpecError(f"{'images' if is_image else 'features'}: expected numbers, found {values.dtype}; convert them")
     columns: dict[str, Any] = {}
+    values = values.astype(values.dtype.newbyteorder("="), copy=False)  # Arrow knows no other byte order
     if is_image:
         column = pa.array(np.ascontiguousarray(values).reshape(-1))
         for size in reversed(values.shape[1:]):

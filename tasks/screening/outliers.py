@@ -38,7 +38,7 @@ class Outliers:
         middle, spread = _law(space.points)
         ratio = _excess(np.sqrt((((space.points - middle) / spread) ** 2).mean(axis=1)), rate)
         if space.left_out is not None:
-            floor = space.columns_left_out * float(spread.min()) ** 2
+            floor = float(np.median(space.left_out))
             ratio = np.maximum(ratio, _excess(np.sqrt(space.left_out + floor), rate))
         suspect = ratio > 1
         reasons = {

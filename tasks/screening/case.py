@@ -11,6 +11,8 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from tasks.screening.token_evidence import TokenEvidence
+
 
 @dataclass(frozen=True)
 class Case:
@@ -29,6 +31,13 @@ class Case:
     def space(self) -> Space | None:
         """The rows as points."""
         return project(self.rows, self.seed)
+
+    @cached_property
+    def token_evidence(self) -> "TokenEvidence | None":
+        """What each token of the texts says about the label; None when the rows have no text."""
+        from tasks.screening.token_evidence import fit_token_evidence
+
+        return None if self.rows.texts is None else fit_token_evidence(self.rows, self.trusted, self.seed)
 
     @cached_property
     def out_of_fold(self) -> "NDArray[np.float64] | None":

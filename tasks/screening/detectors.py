@@ -8,14 +8,15 @@ from tasks.screening.label_issues import LabelIssues
 from tasks.screening.outliers import Outliers
 from tasks.screening.rows import ScreenRows
 from tasks.screening.sources import Sources
+from tasks.screening.text_triggers import TextTriggers
 
 DETECTORS: Mapping[str, Detector] = {
-    detector.name: detector for detector in (Duplicates(), LabelIssues(), Outliers(), Sources())
+    detector.name: detector for detector in (Duplicates(), LabelIssues(), Outliers(), Sources(), TextTriggers())
 }
 BY_KIND: Mapping[str, Sequence[str]] = {
     "image": ("duplicates", "label_issues", "outliers"),
     "tabular": ("duplicates", "label_issues", "outliers"),
-    "text": ("duplicates", "label_issues", "outliers"),
+    "text": ("duplicates", "label_issues", "outliers", "text_triggers"),
 }
 
 

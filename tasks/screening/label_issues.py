@@ -36,7 +36,7 @@ class LabelIssues:
         from cleanlab.filter import find_label_issues as confident_learning
 
         rows, rate = case.rows, case.false_quarantine_rate
-        if unable := _unable(rows):
+        if unable := unable_to_model(rows):
             return unable
         probabilities = case.out_of_fold
         if probabilities is None:
@@ -73,7 +73,8 @@ def _reasons(rows: "ScreenRows", probabilities: "NDArray[np.float64]", suspects:
     }
 
 
-def _unable(rows: "ScreenRows") -> NotJudged | None:
+def unable_to_model(rows: "ScreenRows") -> NotJudged | None:
+    """Why no model of the labels can be fitted on the rows; None when one can."""
     import numpy as np
 
     if len(rows) < MINIMUM_ROWS:

@@ -54,7 +54,11 @@ class Candidates:
         outside = np.maximum(self.amiss_left(explained, amiss) - inside, 0)
         usual = self.amiss_left(np.zeros_like(explained), amiss) - self.expected
         ratio = np.minimum((outside + 2 * np.sqrt(outside + 1) + 1) / np.maximum(usual, 1), 1)
-        return turned, self.looked - gone, np.maximum(self.expected * ratio, self.told)
+        return (
+            turned,
+            self.looked - gone,
+            np.maximum(self.expected * ratio, self.told * (self.looked - gone) / self.looked),
+        )
 
     def amiss_left(self, explained: "NDArray[np.bool_]", amiss: "NDArray[np.bool_]") -> "NDArray[np.float64]":
         """(phrases,): the rows of the phrase's label that are amiss and not explained."""
@@ -124,6 +128,11 @@ def phrases_of(evidence: TokenEvidence, place: int) -> "Iterator[tuple[NDArray[n
         unique, first = np.unique(mixed, return_index=True)
         rest = evidence.logits[place] - evidence.bias[fold] - lost[first]
         yield unique, rest / np.sqrt(np.maximum(1 - mass[first], LEAST_REST))[:, None] + evidence.bias[fold]
+
+
+def without(evidence: TokenEvidence, place: int, phrase: "np.uint64") -> "NDArray[np.float64]":
+    """The row's logits without a phrase that it has."""
+    return next(logits[phrases == phrase][0] for phrases, logits in phrases_of(evidence, place) if phrase in phrases)
 
 
 def phrase_hashes(hashes: "NDArray[np.uint64]", size: int) -> "NDArray[np.uint64]":

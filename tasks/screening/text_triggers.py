@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from tasks.screening.finding import Finding, NotJudged
 from tasks.screening.label_issues import unable_to_model
+from tasks.screening.token_evidence import FOLDS, TokenEvidence, refit_token_evidence
 from tasks.screening.trigger_groups import TriggerGroup, find_groups
 
 if TYPE_CHECKING:
@@ -39,7 +40,7 @@ class TextTriggers:
         if unable := unable_to_model(rows):
             return unable
         evidence = case.token_evidence
-        groups = [] if evidence is None else find_groups(rows, evidence, case.false_quarantine_rate)
+        groups = [] if evidence is None else _confirmed(case, evidence)
         return _finding(rows, groups, case.false_quarantine_rate)
 
     def plant(
@@ -60,6 +61,24 @@ class TextTriggers:
             sources[np.setdiff1d(places, changed)] = donors
         texts = [_insert(rows.texts[sources[place]], words, generator) for place in places.tolist()]
         return rows.with_inputs(places, texts=texts, labels=np.full(len(places), target, dtype=np.int64))
+
+
+def _confirmed(case: "Case", evidence: TokenEvidence) -> list[TriggerGroup]:
+    """The triggers that models find which have not learned from the rows of those found first.
+
+    A model that learned a trigger takes its rows, and its other words, for sound.
+    """
+    import numpy as np
+
+    groups = find_groups(case.rows, evidence, case.false_quarantine_rate)
+    learned = np.ones(len(case.rows), dtype=bool)
+    for group in groups:
+        learned[group.places] = False
+    enough = np.bincount(case.rows.labels[learned], minlength=len(case.rows.classes)).min() >= FOLDS
+    if not groups or not enough:
+        return groups
+    again = refit_token_evidence(case.rows, case.trusted, case.seed, learned, evidence)
+    return find_groups(case.rows, again, case.false_quarantine_rate)
 
 
 def _finding(rows: "ScreenRows", groups: "list[TriggerGroup]", rate: float) -> Finding:

@@ -95,13 +95,32 @@ def token_hash(token: str) -> int:
 def fit_token_evidence(rows: ScreenRows, trusted: ScreenRows | None, seed: int) -> TokenEvidence:
     """trusted: rows that every fold's model also learns from. Needs two classes of FOLDS rows each, and texts."""
     import numpy as np
+
+    return _fit_folds(rows, trusted, seed, np.ones(len(rows), dtype=bool))
+
+
+def refit_token_evidence(
+    rows: ScreenRows, trusted: ScreenRows | None, seed: int, learned: "NDArray[np.bool_]", before: TokenEvidence
+) -> TokenEvidence:
+    """As `fit_token_evidence`, but no model learns from the rows that are not `learned`. They are judged as before."""
+    return _fit_folds(rows, trusted, seed, learned, before)
+
+
+def _fit_folds(
+    rows: ScreenRows,
+    trusted: ScreenRows | None,
+    seed: int,
+    learned: "NDArray[np.bool_]",
+    before: TokenEvidence | None = None,
+) -> TokenEvidence:
+    import numpy as np
     from sklearn.model_selection import StratifiedKFold
 
-    texts, known = rows.texts or (), (trusted.texts or ()) if trusted is not None else ()
-    tokens, known_tokens = _hashed(texts), _hashed(known)
+    known = _hashed((trusted.texts or ()) if trusted is not None else ())
+    tokens = before.tokens if before is not None else _hashed(rows.texts or ())
     fitting = 2 ** ((MOST_WEIGHTS // len(rows.classes)).bit_length() - 1)
     columns = min(MOST_COLUMNS, max(FEWEST_COLUMNS, fitting))
-    counted = _unit_counts([*tokens, *known_tokens], columns)
+    counted = _unit_counts([*tokens, *known], columns)
     labels = rows.labels if trusted is None else np.concatenate([rows.labels, trusted.labels])
     fold, logits = np.zeros(len(rows), np.int64), np.zeros((len(rows), len(rows.classes)))
     weights = np.zeros((FOLDS, columns, len(rows.classes)), np.float32)
@@ -109,7 +128,8 @@ def fit_token_evidence(rows: ScreenRows, trusted: ScreenRows | None, seed: int) 
     generator = np.random.default_rng(seed)
     splits = StratifiedKFold(FOLDS, shuffle=True, random_state=seed).split(np.zeros(len(rows)), rows.labels)
     for number, (train, aside) in enumerate(splits):
-        some = train if len(train) <= MOST_FITTED else np.sort(generator.choice(train, MOST_FITTED, replace=False))
+        some = train[learned[train]]
+        some = some if len(some) <= MOST_FITTED else np.sort(generator.choice(some, MOST_FITTED, replace=False))
         fitted = np.concatenate([some, np.arange(len(rows), len(labels))])
         weights[number], bias[number] = _fit(counted[fitted], labels[fitted], len(rows.classes), seed)
         logits[aside] = counted[aside] @ weights[number] + bias[number]

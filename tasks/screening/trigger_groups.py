@@ -10,6 +10,7 @@ from tasks.screening.phrases import (
     candidates_of,
     phrase_hashes,
     speaks_against,
+    without,
 )
 from tasks.screening.token_evidence import MOST_COMPARED, TokenEvidence, mean_cosine, tokens_of
 
@@ -68,7 +69,7 @@ def _best(
     evidence: TokenEvidence,
     most: float,
 ) -> tuple[int, float, float] | None:
-    """The phrase that chance explains least, its p-value, and what chance explains; None without p <= `most`."""
+    """The phrase that turned most beyond chance, its p-value, and what chance explains; None without p <= `most`."""
     import numpy as np
     from scipy.stats import binom
 
@@ -76,10 +77,10 @@ def _best(
     share = np.clip(expected / np.maximum(looked, 1), 1e-6, 1.0)
     p = binom.sf(turned - 1, looked, share)
     p[(turned < FEWEST_TURNED) | (expected > MOST_FALSE * turned)] = 1.0
-    best: tuple[int, float, float] | None = None
-    for place in np.argsort(p, kind="stable").tolist():
-        if p[place] > most or (best is not None and p[place] > best[1]):
-            return best
+    excess = turned - expected
+    for place in np.argsort(-excess, kind="stable").tolist():
+        if p[place] > most:
+            continue
         members = candidates.turned[place].indices
         corrected = _unlike_p(
             evidence,
@@ -88,9 +89,9 @@ def _best(
             float(share[place]),
             float(looked[place]),
         )
-        if corrected <= most and (best is None or corrected < best[1]):
-            best = place, corrected, float(expected[place])
-    return best
+        if corrected <= most:
+            return place, corrected, float(expected[place])
+    return None
 
 
 def _unlike_p(evidence: TokenEvidence, members: "NDArray[np.int64]", label: int, share: float, looked: float) -> float:
@@ -119,14 +120,15 @@ def _resemblance(evidence: TokenEvidence, members: "NDArray[np.int64]", label: i
 def _group(
     rows: "ScreenRows", evidence: TokenEvidence, candidates: Candidates, place: int, p: float, expected: float
 ) -> TriggerGroup:
-    """The rows the phrase turned; where those are most of its rows with that label, all of them."""
+    """The rows whose label another class beats without the phrase; where most are such, all with phrase and label."""
     import numpy as np
 
     phrase, label = candidates.phrases[place], int(candidates.labels[place])
     turned = np.sort(candidates.turned[place].indices)
     having = _having(evidence, phrase)
     having = having[rows.labels[having] == label]
-    places = having if len(turned) >= SHARED * len(having) else turned
+    beaten = np.array([without(evidence, one, phrase).argmax() != label for one in having.tolist()], dtype=bool)
+    places = having if beaten.mean() >= SHARED else having[beaten]
     return TriggerGroup(
         words=_words(rows, evidence, int(turned[0]), phrase),
         label=label,

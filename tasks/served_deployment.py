@@ -46,7 +46,12 @@ class ServedDeployment:
         import requests
 
         labels = [
-            {"request_id": f"{request_id}-{index // _BATCH * _BATCH}", "row": index % _BATCH, "label": int(label)}
+            {
+                "request_id": f"{request_id}-{index // _BATCH * _BATCH}",
+                "row": index % _BATCH,
+                "label": int(label),
+                "origin": "person",
+            }
             for index, label in enumerate(rows.labels)
         ]
         response = requests.post(

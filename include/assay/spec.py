@@ -123,7 +123,9 @@ class ScreenSpec(_Part):
     """
 
     enabled: bool = True
-    detectors: list[Literal["duplicates", "label_issues", "outliers", "sources", "text_triggers"]] | None = None
+    detectors: (
+        list[Literal["duplicates", "feedback", "label_issues", "outliers", "sources", "text_triggers"]] | None
+    ) = None
     max_quarantined: Fraction = 0.1
     false_quarantine_rate: Fraction = 0.01
     cleaning: Literal["drop", "relabel", "down_weight"] = "drop"

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 from tasks.screening.duplicates import Duplicates
+from tasks.screening.feedback import Feedback
 from tasks.screening.finding import Detector
 from tasks.screening.label_issues import LabelIssues
 from tasks.screening.outliers import Outliers
@@ -11,12 +12,13 @@ from tasks.screening.sources import Sources
 from tasks.screening.text_triggers import TextTriggers
 
 DETECTORS: Mapping[str, Detector] = {
-    detector.name: detector for detector in (Duplicates(), LabelIssues(), Outliers(), Sources(), TextTriggers())
+    detector.name: detector
+    for detector in (Duplicates(), Feedback(), LabelIssues(), Outliers(), Sources(), TextTriggers())
 }
 BY_KIND: Mapping[str, Sequence[str]] = {
-    "image": ("duplicates", "label_issues", "outliers"),
-    "tabular": ("duplicates", "label_issues", "outliers"),
-    "text": ("duplicates", "label_issues", "outliers", "text_triggers"),
+    "image": ("duplicates", "feedback", "label_issues", "outliers"),
+    "tabular": ("duplicates", "feedback", "label_issues", "outliers"),
+    "text": ("duplicates", "feedback", "label_issues", "outliers", "text_triggers"),
 }
 
 

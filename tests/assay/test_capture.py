@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from assay.capture import append_labels, dropped_requests, read_window, requests_folder
+from assay.capture import append_labels, dropped_requests, labelled_rows, read_window, requests_folder
 from assay.errors import SpecError
 from assay.settings import Settings
 
@@ -71,6 +71,20 @@ def test_labels_join_by_request_and_row_and_a_later_one_wins(here: Settings, ser
     assert read_window(here, "two", rows=1, labelled=True)["row"].to_pylist() == [2]
 
 
+def test_what_a_model_says_is_no_truth_and_replaces_no_persons_label(here: Settings, served_model: ModuleType) -> None:
+    write(here, served_model, answered("r1", 1, np.zeros((3, 2), dtype=np.float32), [0, 0, 1]))
+    append_labels(
+        here, "two", [{"request_id": "r1", "label": 1, "by": "ann"}, {"request_id": "r1", "row": 1, "label": 1}]
+    )
+    model = {"request_id": "r1", "label": 0, "origin": "model", "by": "two/7"}
+    append_labels(here, "two", [model, model | {"row": 2}])
+    assert read_window(here, "two", rows=10)["true_label"].to_pylist() == [1, 1, None]
+    (table,) = labelled_rows(here, "two")
+    assert table["true_label"].to_pylist() == [1, 1, 0]
+    assert table["origin"].to_pylist() == ["person", "", "model"]
+    assert table["by"].to_pylist() == ["ann", "", "two/7"]
+
+
 def test_texts_are_kept_as_texts(here: Settings, served_model: ModuleType) -> None:
     texts = np.array([["Grüße"], [""]], dtype=object)
     write(here, served_model, answered("r1", 1, texts, [0, 1]))
@@ -90,6 +104,7 @@ def test_nothing_served_yet_is_an_empty_window_with_all_columns(here: Settings) 
         {"request_id": "r", "label": "1"},
         {"request_id": "", "label": 1},
         {"request_id": "r", "label": True},
+        {"request_id": "r", "label": 1, "origin": "robot"},
     ],
 )
 def test_bad_label_is_refused_and_nothing_of_the_batch_is_written(here: Settings, bad: dict[str, Any]) -> None:

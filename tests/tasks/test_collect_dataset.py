@@ -14,6 +14,7 @@ from assay.errors import IntegrityError, SpecError
 from assay.feature_columns import feature_columns
 from assay.records import Verdict
 from assay.sdk import Collected, Collector
+from assay.sources.captured import labelling_model
 from assay.store import FileStore
 from assay.workbench import Workbench
 from tests.tasks.collection_story import Story
@@ -224,6 +225,16 @@ def test_labelled_answers_join_the_rows_under_their_schema(story: Story) -> None
         "label": 1,
     }
     assert story.collect(kind="text", **with_captured(story)).facts["new_version"] is False
+
+
+def test_labels_of_our_own_model_are_told_by_the_row_id(story: Story) -> None:
+    capture(story, "q", pa.array(["one mail", "another"]))
+    given = {"request_id": "q", "label": 0, "origin": "model", "by": "rows/7"}
+    append_labels(story.bench.settings, story.name, [given, {"request_id": "q", "row": 1, "label": 1, "by": "ann"}])
+    report = story.collect(kind="text", sources=[{"source": "captured"}])
+    ids = [str(row["row_id"]) for row in story.rows(report.products["raw"])]
+    assert [labelling_model(row_id) for row_id in ids] == ["rows/7", None]
+    assert ids[1] == "captured-q-1"
 
 
 def test_served_images_and_tables_fit_their_columns_or_are_refused(story: Story) -> None:

@@ -1,6 +1,7 @@
 """Late truth: labels for requests that were served, kept beside the captured requests."""
 
 import re
+from typing import Literal
 
 from fastapi import APIRouter, Depends, Request
 from fastapi.responses import JSONResponse
@@ -15,13 +16,18 @@ _PIPELINE = re.compile(r"[a-z][a-z0-9_]{0,62}")  # a folder's name: nothing that
 
 
 class Label(BaseModel):
-    """The true class of one row of one served request."""
+    """The class of one row of one served request, and who says so.
+
+    origin: left out, "person" where `by` names somebody, else unsaid. by: a person's name, or a model's version.
+    """
 
     model_config = ConfigDict(extra="forbid")
 
     request_id: str = Field(min_length=1, max_length=200)
     label: int
     row: int = Field(default=0, ge=0)
+    origin: Literal["person", "model"] | None = None
+    by: str = Field(default="", max_length=200)
 
 
 class Labels(BaseModel):

@@ -1,12 +1,17 @@
-"""Rows the deployment answered and people labelled since, brought under the schema of the other rows."""
+"""Rows the deployment answered and somebody labelled since, brought under the schema of the other rows.
+
+Row ids tell which labels a model of ours gave: the screen keeps such rows out, for a model that learns from its own
+answers learns its own errors.
+"""
 
 import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
+from urllib.parse import quote, unquote
 
-from assay.capture import labelled_rows
+from assay.capture import MODEL, labelled_rows
 from assay.class_labels import label_names
 from assay.dataset import ROW_ENTITY, ROW_ID, ROW_SOURCE
 from assay.errors import SpecError
@@ -18,9 +23,12 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 
+_BY_MODEL = "captured-by-model:"
+
+
 @dataclass(frozen=True)
 class CapturedRows:
-    """Labelled rows of one deployment as they stood at `at`. sha256: over request, row and label of each, in order."""
+    """Labelled rows of one deployment as they stood at `at`. sha256: over request, row, label and who gave it."""
 
     name: str
     sha256: str
@@ -38,8 +46,10 @@ def fetch_captured(settings: Settings, name: str, at: datetime) -> CapturedRows:
     tables = tuple(labelled_rows(settings, name))
     digest = hashlib.sha256()
     for table in tables:
-        for key in zip(*(table[column].to_pylist() for column in ("request_id", "row", "true_label")), strict=True):
-            digest.update("{}\t{}\t{}\n".format(*key).encode())
+        for key in zip(
+            *(table[column].to_pylist() for column in ("request_id", "row", "true_label", "origin")), strict=True
+        ):
+            digest.update("{}\t{}\t{}\t{}\n".format(*key).encode())
     return CapturedRows(name, digest.hexdigest(), sum(table.num_rows for table in tables), at, tables)
 
 
@@ -79,14 +89,32 @@ def _under(schema: "pa.Schema", table: "pa.Table", collector: CollectorSpec, uri
         )
     except (pa.ArrowInvalid, pa.ArrowNotImplementedError, pa.ArrowTypeError, ValueError) as error:
         raise SpecError(f"{uri}: served inputs do not fit the columns {', '.join(names)}: {error}") from error
-    ids = zip(table["request_id"].to_pylist(), table["row"].to_pylist(), strict=True)
-    inputs[ROW_ID] = pa.array([f"captured-{request}-{row}" for request, row in ids], pa.string())
+    facts = (table[name].to_pylist() for name in ("request_id", "row", "origin", "by", "version"))
+    inputs[ROW_ID] = pa.array([_row_id(*fact) for fact in zip(*facts, strict=True)], pa.string())
     if ROW_SOURCE in schema.names:
         inputs[ROW_SOURCE] = pa.array([uri] * table.num_rows, pa.string())
     if ROW_ENTITY in schema.names:  # nobody says whom a served row is about: each stands for itself
         inputs[ROW_ENTITY] = inputs[ROW_ID]
     empty = {field.name: pa.nulls(table.num_rows, field.type) for field in schema if field.name not in inputs}
     return pa.table({name: (inputs | empty)[name] for name in schema.names}, schema=schema)
+
+
+def model_labelled_id(request_id: str, row: int, version: str) -> str:
+    """The id of a row whose label was given by that version of our own model."""
+    return f"{_BY_MODEL}{quote(version, safe='')}:{request_id}-{row}"
+
+
+def labelling_model(row_id: str) -> str | None:
+    """The version of the model that gave the row its label; None where the id names none."""
+    if not row_id.startswith(_BY_MODEL):
+        return None
+    return unquote(row_id.removeprefix(_BY_MODEL).partition(":")[0])
+
+
+def _row_id(request_id: str, row: int, origin: str, by: str, version: int) -> str:
+    if origin == MODEL:
+        return model_labelled_id(request_id, row, by or str(version))
+    return f"captured-{request_id}-{row}"
 
 
 def _inputs(column: "pa.ChunkedArray", fields: "list[pa.Field]", kind: str) -> "dict[str, pa.Array]":

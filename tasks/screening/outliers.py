@@ -1,8 +1,8 @@
 """Rows far from all others: along the principal components, or away from their plane.
 
-Cut-off: the quantile 1 - rate of a log-normal law through the distances' median and the wider of their 75 %
-and 90 % quantiles, which a few per cent of bad rows cannot move, times a safety factor. Directions that hardly
-vary (a corner pixel that is rarely inked) count with a floor, so that one such pixel makes no outlier.
+Cut-off: the quantile 1 - rate of a log-normal law through the distances' median and the widest of their 75, 90 and
+95 % quantiles, which a few per cent of bad rows cannot move, times a safety factor. Components that hardly vary (a
+corner pixel that is rarely inked) count with a floor.
 """
 
 from typing import TYPE_CHECKING
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 MINIMUM_ROWS = 50
 SAFETY_FACTOR = 1.5
 SPREAD_FLOOR = 0.1
+LEVELS = (0.75, 0.9, 0.95)
 
 
 class Outliers:
@@ -38,8 +39,7 @@ class Outliers:
         middle, spread = _law(space.points)
         ratio = _excess(np.sqrt((((space.points - middle) / spread) ** 2).mean(axis=1)), rate)
         if space.left_out is not None:
-            floor = float(np.median(space.left_out))
-            ratio = np.maximum(ratio, _excess(np.sqrt(space.left_out + floor), rate))
+            ratio = np.maximum(ratio, _excess(np.sqrt(space.left_out), rate))
         suspect = ratio > 1
         reasons = {
             int(place): f"{ratio[place]:.1f} times as far from the other rows as the cut-off"
@@ -81,7 +81,7 @@ def _excess(distance: "NDArray[np.float64]", rate: float) -> "NDArray[np.float64
     import numpy as np
     from scipy.stats import norm
 
-    middle, upper, far = np.quantile(np.log(np.maximum(distance, 1e-9)), (0.5, 0.75, 0.9))
-    spread = max((upper - middle) / float(norm.ppf(0.75)), (far - middle) / float(norm.ppf(0.9)))
+    middle, *upper = np.quantile(np.log(np.maximum(distance, 1e-9)), (0.5, *LEVELS))
+    spread = max((value - middle) / float(norm.ppf(level)) for value, level in zip(upper, LEVELS, strict=True))
     reach = float(norm.ppf(1 - min(max(rate, 1e-6), 0.5)))
     return np.asarray(distance / (np.exp(middle + reach * spread) * SAFETY_FACTOR))

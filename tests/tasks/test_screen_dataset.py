@@ -13,8 +13,9 @@ from assay.spec import PipelineSpec
 from assay.station import StepRequest, run_station
 from assay.workbench import Workbench
 from tasks.screen_dataset import screen_dataset
+from tasks.screening.detectors import BY_KIND
 
-DETECTORS = ("duplicates", "label_issues", "outliers")
+DETECTORS = BY_KIND["image"]
 
 
 @dataclass

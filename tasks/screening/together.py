@@ -64,6 +64,7 @@ def _part(rows: ScreenRows, start: int, stop: int) -> ScreenRows:
         features=None if rows.features is None else rows.features[start:stop],
         texts=None if rows.texts is None else rows.texts[start:stop],
         sources=None if rows.sources is None else rows.sources[start:stop],
+        words=None if rows.words is None else rows.words[start:stop],
     )
     if part.sources is None:
         return part

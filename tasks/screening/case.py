@@ -44,4 +44,6 @@ class Case:
         """(rows, classes) probabilities, each row's from a model that has not seen it."""
         from tasks.screening.cross_validation import out_of_fold
 
+        if self.token_evidence is not None:
+            return self.token_evidence.probabilities
         return out_of_fold(self.rows, self.space, self.seed)

@@ -14,22 +14,18 @@ LANDMARKS = 400
 
 
 def out_of_fold(rows: ScreenRows, space: Space | None, seed: int) -> "NDArray[np.float64] | None":
-    """(rows, classes) probabilities; None when the rows have neither numbers nor text."""
+    """(rows, classes) probabilities; None when the rows have no numbers. Texts have `token_evidence`."""
     import numpy as np
     from sklearn.model_selection import StratifiedKFold
 
-    if rows.texts is None:
-        if space is None:
-            return None
-        size = float(np.median(np.einsum("ij,ij->i", space.points, space.points)))
-        inputs: Any = space.points / max(size, 1e-12) ** 0.5
-    else:
-        inputs = np.array(rows.texts, dtype=object)
+    if space is None:
+        return None
+    size = float(np.median(np.einsum("ij,ij->i", space.points, space.points)))
+    inputs: Any = space.points / max(size, 1e-12) ** 0.5
     probabilities = np.zeros((len(rows), len(rows.classes)))
     folds = StratifiedKFold(FOLDS, shuffle=True, random_state=seed)
     for train, aside in folds.split(np.zeros(len(rows)), rows.labels):
-        judge = _judge_texts if rows.texts is not None else _judge_points
-        probabilities[aside] = judge(inputs[train], rows.labels[train], inputs[aside], seed)
+        probabilities[aside] = _judge_points(inputs[train], rows.labels[train], inputs[aside], seed)
     return probabilities
 
 
@@ -44,17 +40,3 @@ def _judge_points(train: Any, labels: "NDArray[np.int64]", aside: Any, seed: int
     model = Ridge(alpha=0.3).fit(np.hstack([kernel.transform(train), train]), targets)
     guessed = np.clip(model.predict(np.hstack([kernel.transform(aside), aside])).astype(np.float64), 1e-3, None)
     return np.asarray(guessed / guessed.sum(axis=1, keepdims=True))
-
-
-def _judge_texts(train: Any, labels: "NDArray[np.int64]", aside: Any, seed: int) -> "NDArray[np.float64]":
-    import numpy as np
-    from sklearn.feature_extraction.text import HashingVectorizer, TfidfTransformer
-    from sklearn.linear_model import LogisticRegression
-    from sklearn.pipeline import make_pipeline
-
-    model = make_pipeline(
-        HashingVectorizer(n_features=2**16, alternate_sign=False, norm=None),
-        TfidfTransformer(sublinear_tf=True),
-        LogisticRegression(C=5.0, max_iter=200, random_state=seed),
-    )
-    return np.asarray(model.fit(train, labels).predict_proba(aside))

@@ -76,7 +76,7 @@ def test_what_a_model_says_is_no_truth_and_replaces_no_persons_label(here: Setti
     append_labels(
         here, "two", [{"request_id": "r1", "label": 1, "by": "ann"}, {"request_id": "r1", "row": 1, "label": 1}]
     )
-    model = {"request_id": "r1", "label": 0, "origin": "model", "by": "two/7"}
+    model: dict[str, Any] = {"request_id": "r1", "label": 0, "origin": "model", "by": "two/7"}
     append_labels(here, "two", [model, model | {"row": 2}])
     assert read_window(here, "two", rows=10)["true_label"].to_pylist() == [1, 1, None]
     (table,) = labelled_rows(here, "two")

@@ -43,7 +43,7 @@ def run_canaries(case: Case, detectors: Sequence[Detector]) -> Mapping[str, Cana
 
     generator = np.random.default_rng(case.seed)
     sample = _sample(case.rows, generator)
-    planted, places, unplanted = sample, _places(len(sample), [d.name for d in detectors], generator), {}
+    planted, places, unplanted = sample, _places(len(sample), detectors, generator), {}
     for detector in detectors:
         grown = plant_safely(detector, planted, places[detector.name], generator)
         if isinstance(grown, NotJudged):
@@ -64,12 +64,17 @@ def _sample(rows: "ScreenRows", generator: "np.random.Generator") -> "ScreenRows
     return rows.take(np.sort(generator.choice(len(rows), SAMPLE_ROWS, replace=False)))
 
 
-def _places(rows: int, names: Sequence[str], generator: "np.random.Generator") -> dict[str, "NDArray[np.int64]"]:
+def _places(
+    rows: int, detectors: Sequence[Detector], generator: "np.random.Generator"
+) -> dict[str, "NDArray[np.int64]"]:
+    """Places of its own for every detector: `canary_share` of the rows, by default 3 %."""
     import numpy as np
 
-    each = min(max(FEWEST, round(SHARE * rows)), rows // (2 * max(len(names), 1)))
+    most = rows // (2 * max(len(detectors), 1))
+    shares = [getattr(detector, "canary_share", SHARE) for detector in detectors]
+    ends = np.cumsum([0, *(min(max(FEWEST, round(share * rows)), most) for share in shares)])
     shuffled = generator.permutation(rows)
-    return {name: np.sort(shuffled[index * each : (index + 1) * each]) for index, name in enumerate(names)}
+    return {d.name: np.sort(shuffled[ends[index] : ends[index + 1]]) for index, d in enumerate(detectors)}
 
 
 def _canary(detector: Detector, case: Case, places: "NDArray[np.int64]", everywhere: "NDArray[np.int64]") -> Canary:

@@ -1,7 +1,8 @@
 """Rows far from all others: along the principal components, or away from their plane.
 
-Cut-off: the quantile 1 - rate of a log-normal law through the distances' median and the widest of their 75, 90 and
-95 % quantiles, which a few per cent of bad rows cannot move, times a safety factor. Components that hardly vary (a
+Cut-off: the quantile 1 - rate of a log-normal law through the distances' median and the wider of their 75 and 90 %
+quantiles, beyond the components' plane also of their 95 % quantile, which few bad rows can move, times a safety factor.
+That is why one row in a hundred is planted as a canary, not more. Components that hardly vary (a
 corner pixel that is rarely inked) count with a floor.
 """
 
@@ -19,13 +20,14 @@ if TYPE_CHECKING:
 MINIMUM_ROWS = 50
 SAFETY_FACTOR = 1.5
 SPREAD_FLOOR = 0.1
-LEVELS = (0.75, 0.9, 0.95)
+LEVELS = (0.75, 0.9)
 
 
 class Outliers:
     """Every suspect is quarantined."""
 
     name = "outliers"
+    canary_share = 0.01
 
     def judge(self, case: "Case") -> Finding | NotJudged:
         import numpy as np
@@ -39,7 +41,7 @@ class Outliers:
         middle, spread = _law(space.points)
         ratio = _excess(np.sqrt((((space.points - middle) / spread) ** 2).mean(axis=1)), rate)
         if space.left_out is not None:
-            ratio = np.maximum(ratio, _excess(np.sqrt(space.left_out), rate))
+            ratio = np.maximum(ratio, _excess(np.sqrt(space.left_out), rate, (*LEVELS, 0.95)))
         suspect = ratio > 1
         reasons = {
             int(place): f"{ratio[place]:.1f} times as far from the other rows as the cut-off"
@@ -76,12 +78,12 @@ def _law(points: "NDArray[np.float32]") -> "tuple[NDArray[np.float64], NDArray[n
     return middle, np.maximum(spread, max(SPREAD_FLOOR * float(spread.max()), 1e-9))
 
 
-def _excess(distance: "NDArray[np.float64]", rate: float) -> "NDArray[np.float64]":
+def _excess(distance: "NDArray[np.float64]", rate: float, levels: tuple[float, ...] = LEVELS) -> "NDArray[np.float64]":
     """Distance over its cut-off."""
     import numpy as np
     from scipy.stats import norm
 
-    middle, *upper = np.quantile(np.log(np.maximum(distance, 1e-9)), (0.5, *LEVELS))
-    spread = max((value - middle) / float(norm.ppf(level)) for value, level in zip(upper, LEVELS, strict=True))
+    middle, *upper = np.quantile(np.log(np.maximum(distance, 1e-9)), (0.5, *levels))
+    spread = max((value - middle) / float(norm.ppf(level)) for value, level in zip(upper, levels, strict=True))
     reach = float(norm.ppf(1 - min(max(rate, 1e-6), 0.5)))
     return np.asarray(distance / (np.exp(middle + reach * spread) * SAFETY_FACTOR))

@@ -10,7 +10,7 @@ from assay.workbench import Workbench
 from tasks.validation.class_balance import class_shares, judge_class_shift
 from tasks.validation.data_docs import render_data_docs
 from tasks.validation.expectations import expected_columns, judge_expectations
-from tasks.validation.frame import scalar_frame
+from tasks.validation.frame import from_sources, scalar_frame
 from tasks.validation.history import trusted_fact
 from tasks.validation.leakage import judge_leakage
 from tasks.validation.missingness import judge_missing_shift, missing_shares
@@ -30,15 +30,16 @@ def validate_dataset(request: StepRequest, bench: Workbench) -> StepReport:
     version = load_dataset(raw, bench.store)
     bench.say(f"validating {version.rows} rows of {raw.name}")
     frame = scalar_frame(version, bench)
+    told = from_sources(frame)
     outcomes = judge_expectations(frame, spec.data.expectations)
     shares = class_shares(version, frame)
     built_in = [
         *judge_schema(version, frame, expected_columns(spec.data.expectations)),
         judge_class_shift(shares, _trusted(request, bench, "class_shares"), spec.data.max_class_shift),
         judge_inputs(version, spec.data.loader or version.kind),
-        judge_missing_shift(frame, _trusted(request, bench, "missing_shares")),
+        judge_missing_shift(told, _trusted(request, bench, "missing_shares")),
         judge_leakage(frame, version.label, _inputs(version), spec.data.known_predictors),
-        judge_time_jumps(frame, spec.data.time, _features(version, frame)),
+        judge_time_jumps(told, spec.data.time, _features(version, frame)),
     ]
     checks: list[tuple[Check, JsonObject]] = [
         *((check, {}) for check in built_in),
@@ -56,7 +57,7 @@ def validate_dataset(request: StepRequest, bench: Workbench) -> StepReport:
         facts={
             "rows": len(frame),
             "class_shares": shares,
-            "missing_shares": missing_shares(frame),
+            "missing_shares": missing_shares(told),
             "data_docs": bench.store.put_bytes(render_data_docs(raw, verdict, checks)),
             "statistics": {one.value: sum(check.verdict is one for check in made) for one in Verdict},
         },

@@ -6,7 +6,8 @@ expectations can be written about images too; NaN and infinities inside a row sh
 
 from typing import TYPE_CHECKING, Any
 
-from assay.dataset import DatasetVersion, iterate_batches
+from assay.dataset import ROW_ID, DatasetVersion, iterate_batches
+from assay.sources.captured import is_captured
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -26,6 +27,17 @@ def scalar_frame(version: DatasetVersion, bench: "Workbench") -> "pd.DataFrame":
         for batch in iterate_batches(version, bench.store, bench.workdir)
     ]
     return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame({name: [] for name in version.columns})
+
+
+def from_sources(frame: "pd.DataFrame") -> "pd.DataFrame":
+    """The rows that the deployment did not serve, for served ones lack all columns but inputs and label.
+
+    All rows when every one was served.
+    """
+    if ROW_ID not in frame:
+        return frame
+    told = frame[[not is_captured(str(row_id)) for row_id in frame[ROW_ID]]]
+    return told if len(told) else frame
 
 
 def derived_names(column: str) -> tuple[str, ...]:

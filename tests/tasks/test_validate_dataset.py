@@ -151,6 +151,19 @@ def test_class_shift_is_measured_against_the_newest_version_that_passed(bench: W
     assert again.verdict is Verdict.PASSED
 
 
+def test_served_rows_may_lack_the_columns_that_only_sources_tell(bench: Workbench) -> None:
+    sources = columns_of(at=[1_020_000_000_000_000_000 + day for day in range(ROWS)])
+    sources["age"] = sources["age"].to_pylist()
+    sources["label"] = sources["label"].to_pylist()
+    assert validate(bench, sources).verdict is Verdict.PASSED
+    served = {**sources, "row_id": [f"captured-q-{row}" for row in range(ROWS)], "at": [None] * ROWS}
+    both = {name: pa.array([*sources[name], *served[name]]) for name in sources}
+    grown = validate(bench, both, make_spec(time="at"))
+    assert (verdicts(grown)["missing_shift"], verdicts(grown)["time_jump"]) == (Verdict.PASSED, Verdict.PASSED)
+    lost = validate(bench, {**sources, "at": pa.array([None] * 30 + sources["at"][30:])})
+    assert verdicts(lost)["missing_shift"] is Verdict.FAILED
+
+
 def test_html_in_the_data_is_shown_as_text(bench: Workbench) -> None:
     columns = columns_of(note=["<script>alert(1)</script>"] * ROWS)
     rule = {"expect": "expect_column_values_to_be_in_set", "arguments": {"column": "note", "value_set": ["x"]}}

@@ -23,7 +23,8 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 
-_BY_MODEL = "captured-by-model:"
+_SERVED = "captured-"
+_BY_MODEL = f"{_SERVED}by-model:"
 
 
 @dataclass(frozen=True)
@@ -99,6 +100,11 @@ def _under(schema: "pa.Schema", table: "pa.Table", collector: CollectorSpec, uri
     return pa.table({name: (inputs | empty)[name] for name in schema.names}, schema=schema)
 
 
+def is_captured(row_id: str) -> bool:
+    """Whether the row was served: it has inputs and a label, and nothing in the columns about the row itself."""
+    return row_id.startswith(_SERVED)
+
+
 def model_labelled_id(request_id: str, row: int, version: str) -> str:
     """The id of a row whose label was given by that version of our own model."""
     return f"{_BY_MODEL}{quote(version, safe='')}:{request_id}-{row}"
@@ -114,7 +120,7 @@ def labelling_model(row_id: str) -> str | None:
 def _row_id(request_id: str, row: int, origin: str, by: str, version: int) -> str:
     if origin == MODEL:
         return model_labelled_id(request_id, row, by or str(version))
-    return f"captured-{request_id}-{row}"
+    return f"{_SERVED}{request_id}-{row}"
 
 
 def _inputs(column: "pa.ChunkedArray", fields: "list[pa.Field]", kind: str) -> "dict[str, pa.Array]":

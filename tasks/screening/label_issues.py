@@ -1,14 +1,16 @@
-"""Labels that a model fitted on the other rows is sure to be wrong (confident learning, Northcutt et al. 2021).
+"""Labels that a model fitted on the other rows is sure to be wrong.
 
-Only the surest are quarantined, and only as long as the probabilities of their labels add up to no more
-than the allowed share of rows: that sum is how many sound rows one expects to lose.
+Suspects are confident learning's (Northcutt et al. 2021). Quarantined are the rows with the most improbable labels, as
+long as few of them are expected to be sound: both in share of them and in share of all rows.
 """
 
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from tasks.screening.confidence import tempered
 from tasks.screening.cross_validation import FOLDS
 from tasks.screening.finding import Finding, NotJudged
+from tasks.screening.label_noise import judge_labels
 
 if TYPE_CHECKING:
     import numpy as np
@@ -18,11 +20,10 @@ if TYPE_CHECKING:
     from tasks.screening.rows import ScreenRows
 
 MINIMUM_ROWS = 50
-SURE_MARGIN = 0.4
-SURE_LABEL = 0.15
+MOST_FALSE = 0.3
 RULE = (
-    f"a cross-validated model prefers another class by more than {SURE_MARGIN} and gives the label at most "
-    f"{SURE_LABEL}; surest first, while the labels' probabilities add up to at most {{rate:.2%}} of the rows"
+    f"a cross-validated model finds the label so improbable that at most {MOST_FALSE:.0%} of such rows, and "
+    "{rate:.2%} of all rows, are expected to be sound"
 )
 
 
@@ -41,17 +42,19 @@ class LabelIssues:
         probabilities = case.out_of_fold
         if probabilities is None:
             return NotJudged("the rows have neither numbers nor text that a model could be fitted on")
-        given = probabilities[np.arange(len(rows)), rows.labels]
-        margin = probabilities.max(axis=1) - given
-        suspect = np.asarray(
+        probabilities = tempered(probabilities, rows.labels, case.seed)
+        noise = judge_labels(probabilities, rows.labels)
+        margin = probabilities.max(axis=1) - noise.given
+        doubted = np.asarray(
             confident_learning(rows.labels, probabilities, filter_by="predicted_neq_given", n_jobs=1), dtype=bool
         )
-        sure = np.flatnonzero(suspect & (margin > SURE_MARGIN) & (given <= SURE_LABEL))
-        ranked = sure[np.argsort(given[sure], kind="stable")]
-        quarantined = np.zeros(len(rows), dtype=bool)
-        quarantined[ranked[np.cumsum(given[ranked]) <= rate * len(rows)]] = True
+        quarantined = np.asarray(
+            (margin > 0) & (noise.expected_false_rate <= MOST_FALSE) & (noise.expected_sound <= rate * len(rows))
+        )
+        suspect = doubted | quarantined
+        score = 0.9 * (1 - noise.expected_false_rate) + 0.1 * (margin + 1) / 2
         reasons = _reasons(rows, probabilities, np.flatnonzero(suspect))
-        return Finding((margin + 1) / 2, suspect, quarantined, given, reasons, RULE.format(rate=rate))
+        return Finding(score, suspect, quarantined, noise.expected_false_rate, reasons, RULE.format(rate=rate))
 
     def plant(
         self, rows: "ScreenRows", places: "NDArray[np.int64]", generator: "np.random.Generator"

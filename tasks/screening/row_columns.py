@@ -20,9 +20,10 @@ MOST_CELLS = 2**27
 
 @dataclass
 class GatheredColumns:
-    """What a dataset's columns hold, until `matrix` and `codes` make arrays of it."""
+    """What a dataset's columns hold, until `arrays` uses it up. width: how many columns of its matrix are numbers."""
 
     rows: int = 0
+    width: int = 0
     numbers: "dict[str, list[NDArray[Any]]]" = field(default_factory=dict)
     words: "dict[str, list[pa.Array]]" = field(default_factory=dict)
     unusable: set[str] = field(default_factory=set)
@@ -54,7 +55,7 @@ class GatheredColumns:
         import numpy as np
 
         usable = [name for name in sorted(self.numbers) if self._is_regular(name)]
-        width = sum(self.numbers[name][0].shape[1] for name in usable)
+        width = self.width = sum(self.numbers[name][0].shape[1] for name in usable)
         shown = _shown_values(codes, max(MOST_CELLS // max(self.rows, 1) - width, 0))
         if not width + len(shown):
             return None

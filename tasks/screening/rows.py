@@ -33,6 +33,7 @@ class ScreenRows:
     shape: of one image, (height, width) or (height, width, channels), whose product is the columns; else ().
     sources: who or what each row came from, as codes into `source_names`; None where the data do not say.
     words: (rows, word columns) of a table, each word by its rank among its column's most frequent; 254 for all rarer.
+    numbers: how many columns of `features` are numbers, the others being one-hot words; None for all.
     """
 
     kind: str
@@ -46,6 +47,7 @@ class ScreenRows:
     sources: "NDArray[np.int64] | None" = None
     source_names: tuple[str, ...] = ()
     words: "NDArray[np.uint8] | None" = None
+    numbers: int | None = None
 
     def take(self, places: "NDArray[np.int64]") -> "ScreenRows":
         """The rows at `places`, in that order."""
@@ -122,6 +124,7 @@ def load_screen_rows(
         sources=sources if source else None,
         source_names=source_names,
         words=words,
+        numbers=found.columns.width if words is not None else None,
     )
 
 

@@ -33,7 +33,7 @@ _NO_SCREEN = 3
     type=click.FloatRange(0, 0.5, min_open=True),
     default=0.01,
     show_default=True,
-    help="Share of sound rows that each detector may keep out.",
+    help="Share of sound rows that may be kept out in error.",
 )
 @click.option(
     "--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Equal seeds give equal answers."

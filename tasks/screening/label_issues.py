@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from tasks.screening.rows import ScreenRows
 
 MINIMUM_ROWS = 50
-MOST_FALSE = 0.3
+MOST_FALSE = 0.25
 RULE = (
     f"a cross-validated model finds the label so improbable that at most {MOST_FALSE:.0%} of such rows, and "
     "{rate:.2%} of all rows, are expected to be sound"

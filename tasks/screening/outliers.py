@@ -1,9 +1,9 @@
 """Rows far from all others: along the principal components, or away from their plane.
 
-Cut-off: the quantile 1 - rate of a log-normal law through the distances' median and the wider of their 75 and 90 %
-quantiles, beyond the components' plane also of their 95 % quantile, which few bad rows can move, times a safety factor.
-That is why one row in a hundred is planted as a canary, not more. Components that hardly vary (a
-corner pixel that is rarely inked) count with a floor.
+Cut-off: the quantile 1 - half the tolerated rate of a log-normal law through the distances' median and the wider of
+their 75 and 90 % quantiles, beyond the components' plane also of their 95 % quantile, which few bad rows can move,
+times a safety factor. That is why one row in a hundred is planted as a canary, not more. Components that hardly vary
+(a corner pixel that is rarely inked) count with a floor.
 """
 
 from typing import TYPE_CHECKING
@@ -21,6 +21,8 @@ MINIMUM_ROWS = 50
 SAFETY_FACTOR = 1.5
 SPREAD_FLOOR = 0.1
 LEVELS = (0.75, 0.9)
+OF_THE_RATE = 0.5
+BATCH = 65_536
 
 
 class Outliers:
@@ -32,14 +34,13 @@ class Outliers:
     def judge(self, case: "Case") -> Finding | NotJudged:
         import numpy as np
 
-        rows, rate = case.rows, case.false_quarantine_rate
+        rows, rate = case.rows, case.false_quarantine_rate * OF_THE_RATE
         if len(rows) < MINIMUM_ROWS:
             return NotJudged(f"distances need {MINIMUM_ROWS} rows to be judged, found {len(rows)}")
         space = case.space
         if space is None:
             return NotJudged("the rows have neither numbers nor text that distances could be measured in")
-        middle, spread = _law(space.points)
-        ratio = _excess(np.sqrt((((space.points - middle) / spread) ** 2).mean(axis=1)), rate)
+        ratio = _excess(_distance(space.points), rate)
         if space.left_out is not None:
             ratio = np.maximum(ratio, _excess(np.sqrt(space.left_out), rate, (*LEVELS, 0.95)))
         suspect = ratio > 1
@@ -69,11 +70,24 @@ class Outliers:
         return rows.with_inputs(places, features=noise.astype(np.float32))
 
 
+def _distance(points: "NDArray[np.float32]") -> "NDArray[np.float64]":
+    """(rows,): root mean square over the components, each by its own law."""
+    import numpy as np
+
+    middle, spread = _law(points)
+    distance = np.empty(len(points))
+    for start in range(0, len(points), BATCH):
+        apart = (points[start : start + BATCH] - middle) / spread
+        distance[start : start + BATCH] = np.sqrt((apart**2).mean(axis=1))
+    return distance
+
+
 def _law(points: "NDArray[np.float32]") -> "tuple[NDArray[np.float64], NDArray[np.float64]]":
     """Each component's median and half the width of its middle 68 %, floored."""
     import numpy as np
 
-    low, middle, high = np.percentile(points.astype(np.float64), (16, 50, 84), axis=0)
+    laws = [np.percentile(points[:, place].astype(np.float64), (16, 50, 84)) for place in range(points.shape[1])]
+    low, middle, high = np.array(laws).T
     spread = (high - low) / 2
     return middle, np.maximum(spread, max(SPREAD_FLOOR * float(spread.max()), 1e-9))
 

@@ -12,6 +12,7 @@ from assay.records import Verdict
 from tasks.screening.finding import Finding
 from tasks.screening.pictures import histogram
 from tasks.screening.shown_rows import Cells, clean, worst_offenders
+from tasks.screening.sources import Sources
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -47,11 +48,12 @@ class About:
 
 @dataclass(frozen=True)
 class SourceShare:
-    """One source: how many rows it gave, and how many of them are quarantined."""
+    """One source: how many rows it gave, how many of them are quarantined, and whether it is so as a source."""
 
     name: str
     rows: int
     quarantined: int
+    accused: bool = False
 
 
 def render_report(screening: "Screening", about: About) -> str:
@@ -79,7 +81,7 @@ def render_report(screening: "Screening", about: About) -> str:
         histograms=[(name, histogram(found.score, found.quarantined)) for name, found in screening.findings.items()],
         offenders=[(name, int(screening.findings[name].suspect.sum()), shown) for name, shown in worst.items()],
         sources=[
-            (clean(one.name, 60), one.rows, one.quarantined, f"{one.quarantined / max(one.rows, 1):.1%}")
+            (clean(one.name, 60), one.rows, one.quarantined, f"{one.quarantined / max(one.rows, 1):.1%}", one.accused)
             for one in sources(screening)[:_MOST_SOURCES]
         ],
     )
@@ -120,7 +122,7 @@ def _detector(run: "DetectorRun") -> dict[str, str]:
 
 
 def sources(screening: "Screening") -> list[SourceShare]:
-    """Where rows came from and how many of each are quarantined, the worst share first."""
+    """Where rows came from and how many of each are quarantined, accused sources and the worst shares first."""
     import numpy as np
 
     rows = screening.case.rows
@@ -128,5 +130,9 @@ def sources(screening: "Screening") -> list[SourceShare]:
         return []
     every = np.bincount(rows.sources, minlength=len(rows.source_names))
     out: NDArray[np.int64] = np.bincount(rows.sources[screening.quarantined], minlength=len(rows.source_names))
-    order = np.argsort(-out / np.maximum(every, 1), kind="stable").tolist()
-    return [SourceShare(rows.source_names[one], int(every[one]), int(out[one])) for one in order]
+    judged = screening.findings.get(Sources.name)
+    accused = np.zeros(len(every), dtype=bool)
+    if judged is not None:
+        accused[rows.sources[judged.suspect]] = True
+    order = np.lexsort((-out / np.maximum(every, 1), ~accused)).tolist()
+    return [SourceShare(rows.source_names[one], int(every[one]), int(out[one]), bool(accused[one])) for one in order]

@@ -4,7 +4,7 @@ import resource
 import sys
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -127,7 +127,7 @@ def _document(screening: Screening, found: FileCase, asked: ScreenRequest, secon
             "report": str(asked.out / "report.html"),
         },
         "kind": found.case.rows.kind,
-        "sources": [{"name": one.name, "rows": one.rows, "quarantined": one.quarantined} for one in sources(screening)],
+        "sources": [asdict(one) for one in sources(screening)],
         "checks": [check.to_json() for check in screening.checks],
         "notes": list(found.notes),
     }

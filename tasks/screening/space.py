@@ -1,17 +1,23 @@
 """Rows as points: at most 50 principal components, and what of a row they leave out."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from tasks.screening.rows import ScreenRows
+from tasks.screening.table_classifier import few_of
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    Matrix = NDArray[np.float32]
+
 COMPONENTS = 50
 FARTHEST = 100.0
 LOOKED_AT = 4_000
+FITTED_ON = 40_000
+BATCH = 20_000
 
 
 @dataclass(frozen=True)
@@ -25,37 +31,50 @@ class Space:
 
 
 def project(rows: ScreenRows, seed: int) -> Space | None:
-    """The rows' points; None when a row has no numbers and no text."""
+    """The rows' points; None when a row has no numbers and no text. Scales and components are those of 40,000 rows."""
     import numpy as np
 
     if rows.texts is not None:
-        return Space(_scaled(_text_style(rows.texts), "tabular"), None)
+        style = _text_style(rows.texts)
+        return Space(_scale(style, "tabular")(style), None)
     if rows.features is None:
         return None
     from sklearn.decomposition import PCA
 
-    scaled = _scaled(rows.features, rows.kind)
-    count = min(COMPONENTS, *scaled.shape)
-    pca = PCA(count, svd_solver="randomized" if count < scaled.shape[1] else "full", iterated_power=3,
-              random_state=seed)  # fmt: skip
-    points = pca.fit_transform(scaled).astype(np.float32)
-    if count == scaled.shape[1]:
-        return Space(points, None)
-    centred = scaled - pca.mean_
-    left_out = np.einsum("ij,ij->i", centred, centred) - np.einsum("ij,ij->i", points, points)
-    return Space(points, np.maximum(left_out, 0).astype(np.float32), scaled.shape[1] - count)
+    few = few_of(np.arange(len(rows)), FITTED_ON, seed)
+    known = rows.features if len(few) == len(rows) else rows.features[few]
+    scaled = _scale(known, rows.kind)
+    count = min(COMPONENTS, *known.shape)
+    pca = PCA(count, svd_solver="randomized" if count < known.shape[1] else "full", iterated_power=3,
+              random_state=seed).fit(scaled(known))  # fmt: skip
+    columns_left_out = known.shape[1] - count
+    points = np.empty((len(rows), count), dtype=np.float32)
+    left_out = np.empty(len(rows), dtype=np.float32) if columns_left_out else None
+    for start in range(0, len(rows), BATCH):
+        part = slice(start, start + BATCH)
+        centred = scaled(rows.features[part]) - pca.mean_
+        points[part] = centred @ pca.components_.T
+        if left_out is not None:
+            within = np.einsum("ij,ij->i", points[part], points[part])
+            left_out[part] = np.maximum(np.einsum("ij,ij->i", centred, centred) - within, 0)
+    return Space(points, left_out, columns_left_out)
 
 
-def _scaled(matrix: "NDArray[np.float32]", kind: str) -> "NDArray[np.float32]":
+def _scale(known: "Matrix", kind: str) -> "Callable[[Matrix], Matrix]":
     """Pixels share one scale; a table's columns have each their own, from quartiles, which few bad rows cannot move."""
     import numpy as np
 
     if kind == "image":
-        return np.asarray((matrix - matrix.mean(axis=0)) / max(float(matrix.std()), 1e-12))
-    low, middle, high = np.percentile(matrix, (25, 50, 75), axis=0)
-    spread = np.where(high > low, (high - low) / 1.349, matrix.std(axis=0, dtype=np.float64))
-    scaled = (matrix - middle) / np.where(spread > 0, spread, 1.0)
-    return np.asarray(np.clip(scaled, -FARTHEST, FARTHEST), dtype=np.float32)
+        middle, spread = known.mean(axis=0), np.float32(max(float(known.std()), 1e-12))
+        return lambda matrix: np.asarray((matrix - middle) / spread)
+    low, middle, high = np.percentile(known, (25, 50, 75), axis=0)
+    wide = np.where(high > low, (high - low) / 1.349, known.std(axis=0, dtype=np.float64))
+    middle, wide = middle.astype(np.float32), np.where(wide > 0, wide, 1.0).astype(np.float32)
+
+    def scaled(matrix: "Matrix") -> "Matrix":
+        return np.asarray(np.clip((matrix - middle) / wide, -FARTHEST, FARTHEST), dtype=np.float32)
+
+    return scaled
 
 
 def _text_style(texts: tuple[str, ...]) -> "NDArray[np.float32]":

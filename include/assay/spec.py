@@ -119,12 +119,15 @@ class ScreenSpec(_Part):
     """What the data screen looks for; `detectors` defaults to all that fit the kind of data.
 
     `max_quarantined`: above this share the whole version is refused. `false_quarantine_rate`: the share of sound
-    rows that each detector may keep out. `cleaning`: what becomes of rows whose only fault is their label.
+    rows that may be kept out in error. `cleaning`: what becomes of rows whose only fault is their label.
     """
 
     enabled: bool = True
     detectors: (
-        list[Literal["duplicates", "feedback", "label_issues", "outliers", "sources", "text_triggers"]] | None
+        list[
+            Literal["duplicates", "feedback", "image_triggers", "label_issues", "outliers", "sources", "text_triggers"]
+        ]
+        | None
     ) = None
     max_quarantined: Fraction = 0.1
     false_quarantine_rate: Fraction = 0.01

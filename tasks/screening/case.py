@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from tasks.screening.image_suspicion import Suspicion
     from tasks.screening.token_evidence import TokenEvidence
 
 
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 class Case:
     """rows: the dataset. trusted: rows known to be sound, of the same columns and classes, or None.
 
-    false_quarantine_rate: the share of sound rows that one detector may keep out, in (0, 1).
+    false_quarantine_rate: the share of sound rows that may be kept out, in (0, 1); a detector uses its part of it.
     Shared work is made on first use and kept: a case is judged by several detectors.
     """
 
@@ -38,6 +39,13 @@ class Case:
         from tasks.screening.token_evidence import fit_token_evidence
 
         return None if self.rows.texts is None else fit_token_evidence(self.rows, self.trusted, self.seed)
+
+    @cached_property
+    def image_suspicion(self) -> "Suspicion":
+        """How much each row looks as if it bore a trigger; the rows must be images of one shape."""
+        from tasks.screening.image_suspicion import suspect_triggers
+
+        return suspect_triggers(self.rows, self.trusted, self.seed)
 
     @cached_property
     def out_of_fold(self) -> "NDArray[np.float64] | None":

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from tasks.screening.duplicates import Duplicates
 from tasks.screening.feedback import Feedback
 from tasks.screening.finding import Detector
+from tasks.screening.image_triggers import ImageTriggers
 from tasks.screening.label_issues import LabelIssues
 from tasks.screening.outliers import Outliers
 from tasks.screening.rows import ScreenRows
@@ -13,10 +14,10 @@ from tasks.screening.text_triggers import TextTriggers
 
 DETECTORS: Mapping[str, Detector] = {
     detector.name: detector
-    for detector in (Duplicates(), Feedback(), LabelIssues(), Outliers(), Sources(), TextTriggers())
+    for detector in (Duplicates(), Feedback(), ImageTriggers(), LabelIssues(), Outliers(), Sources(), TextTriggers())
 }
 BY_KIND: Mapping[str, Sequence[str]] = {
-    "image": ("duplicates", "feedback", "label_issues", "outliers"),
+    "image": ("duplicates", "feedback", "image_triggers", "label_issues", "outliers"),
     "tabular": ("duplicates", "feedback", "label_issues", "outliers"),
     "text": ("duplicates", "feedback", "label_issues", "outliers", "text_triggers"),
 }

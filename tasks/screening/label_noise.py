@@ -5,7 +5,8 @@ model fitted on wrong labels has learned how often labels are wrong, as a floor 
 that share of a probability is noise and explains no sound row. The floor of a class is what nine in ten rows of other
 classes exceed; where one class is often taken for another, twice what nine in ten rows that look like the one exceed.
 With several classes, a row has a floor of its own too, twice the median of all but its highest probability.
-Classes of which the model recognises less than half have none: there an improbable label is no surprise.
+Classes of which the model recognises less than half have none, nor do floors above a quarter count: where a model
+cannot tell classes apart, an improbable label is no surprise.
 """
 
 from dataclasses import dataclass
@@ -20,6 +21,7 @@ SPREAD = 2.0
 FEWEST_ROWS = 30
 FEWEST_CLASSES = 4
 LEAST_SHARE = 0.1
+MOST_NOISE = 0.25
 
 
 @dataclass(frozen=True)
@@ -76,7 +78,7 @@ def _floor_by_look(probabilities: "NDArray[np.float64]", labels: "NDArray[np.int
         if len(alike) >= FEWEST_ROWS:
             own = SPREAD * np.quantile(alike, 1 - EXCEEDED_BY, axis=0)
             floors[code] = np.where(floors[code] > 0, np.maximum(floors[code], own), 0.0)
-    return np.asarray(floors[preferred])
+    return np.asarray(np.where(floors <= MOST_NOISE, floors, 0.0)[preferred])
 
 
 def _floor(probabilities: "NDArray[np.float64]", labels: "NDArray[np.int64]") -> "NDArray[np.float64]":

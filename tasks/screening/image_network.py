@@ -1,0 +1,119 @@
+"""Small convolutional networks fitted on the very images that are judged, and what they see in each image.
+
+They learn what is easy, triggers above all: few passes, no augmentation. Any height, width and number of channels.
+"""
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import numpy as np
+    import torch
+    from numpy.typing import NDArray
+
+    from tasks.screening.rows import ScreenRows
+
+FEWEST_STEPS = 600
+FEWEST_EPOCHS = 2
+MOST_EPOCHS = 60
+BATCH = 64
+WIDTH = 100
+HIGHEST_RATE = 3e-3
+SMALLEST_POOLED = 8
+LARGEST_SIDE = 32
+
+
+@dataclass(frozen=True)
+class ImageNetwork:
+    """body: images in [0, 1] (rows, channels, height, width) -> features (rows, 100). head: features -> logits."""
+
+    body: "torch.nn.Module"
+    head: "torch.nn.Module"
+
+    def look(self, images: "NDArray[np.float32]") -> "tuple[NDArray[np.float32], NDArray[np.float32]]":
+        """Features (rows, 100) and probabilities (rows, classes)."""
+        import torch
+
+        features, probabilities = [], []
+        with torch.inference_mode():
+            for part in torch.split(torch.from_numpy(images), 512):
+                seen = self.body(part.contiguous(memory_format=torch.channels_last))
+                features.append(seen)
+                probabilities.append(self.head(seen).softmax(1))
+        return torch.cat(features).numpy(), torch.cat(probabilities).numpy()
+
+
+def as_images(rows: "ScreenRows", like: "ScreenRows | None" = None) -> "NDArray[np.float32]":
+    """(rows, channels, height, width) in [0, 1]; the scale is that of `like`, by default of the rows themselves.
+
+    Flat rows are squares where their length allows, else one line. Raises ValueError for rows without pixels.
+    """
+    import numpy as np
+
+    features, reference = rows.features, (like or rows).features
+    if features is None or reference is None:
+        raise ValueError("as_images: expected rows with pixels, found none; judge images only")
+    low, high = float(reference.min()), float(reference.max())
+    height, width, channels = image_shape(rows)
+    scaled = (features - low) / max(high - low, 1e-6)
+    images = scaled.reshape(len(features), height, width, channels).transpose(0, 3, 1, 2)
+    return np.ascontiguousarray(np.clip(images, 0, 1), dtype=np.float32)
+
+
+def image_shape(rows: "ScreenRows") -> tuple[int, int, int]:
+    """Height, width, channels. Rows without a shape of two axes or more are squares of one channel, or one line."""
+    if len(rows.shape) >= 2:
+        height, width, channels = (*rows.shape, 1)[:3]
+        return height, width, channels
+    length = 0 if rows.features is None else rows.features.shape[1]
+    side = math.isqrt(length)
+    return (side, side, 1) if side * side == length else (1, length, 1)
+
+
+def fit_network(images: "NDArray[np.float32]", labels: "NDArray[np.int64]", classes: int, seed: int) -> ImageNetwork:
+    """At least two passes and 600 steps of Adam on batches of 64, at most 60 passes; deterministic in the seed."""
+    import torch
+    from torch import nn
+
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        body, head = _body(images.shape[1:]), nn.Linear(WIDTH, classes)
+    network = nn.Sequential(body, head)
+    network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    steps_an_epoch = -(-len(labels) // BATCH)
+    epochs = min(max(FEWEST_EPOCHS, -(-FEWEST_STEPS // steps_an_epoch)), MOST_EPOCHS)
+    optimiser = torch.optim.Adam(network.parameters(), lr=HIGHEST_RATE)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, HIGHEST_RATE, total_steps=epochs * steps_an_epoch + 1)
+    data, wanted = torch.from_numpy(images), torch.from_numpy(labels)
+    generator = torch.Generator().manual_seed(seed)
+    for _ in range(epochs):
+        for chosen in torch.split(torch.randperm(len(wanted), generator=generator), BATCH):
+            batch = data[chosen].contiguous(memory_format=torch.channels_last)
+            loss = nn.functional.cross_entropy(network(batch), wanted[chosen])
+            optimiser.zero_grad(set_to_none=True)
+            loss.backward()  # type: ignore[no-untyped-call]
+            optimiser.step()
+            schedule.step()
+    network.eval()
+    return ImageNetwork(body, head)
+
+
+def _body(shape: tuple[int, ...]) -> "torch.nn.Module":
+    """Two convolutions, each with pooling where there is something to pool, and one dense layer.
+
+    Of images with a side above 32 the pooling of the first is as wide as it takes.
+    """
+    from torch import nn
+
+    channels, height, width = shape
+    layers: list[nn.Module] = []
+    for made in (16, 32):
+        layers += [nn.Conv2d(channels, made, 3, padding=1), nn.ReLU()]
+        channels = made
+        if min(height, width) >= SMALLEST_POOLED:
+            part = max(2, -(-2 * max(height, width) // LARGEST_SIDE)) if made == 16 else 2
+            part = min(part, min(height, width) // 2)
+            layers.append(nn.MaxPool2d(part))
+            height, width = height // part, width // part
+    return nn.Sequential(*layers, nn.Flatten(), nn.Linear(channels * height * width, WIDTH), nn.ReLU())

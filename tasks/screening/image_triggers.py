@@ -52,7 +52,7 @@ class ImageTriggers:
         }
         rule = (
             f"of a class's rows at least as suspicious at most {MOST_FALSE:.0%} are expected to be sound, and "
-            f"of all rows {rate:.2%}"
+            f"of all rows {rate:.2%}; triggers on rows that keep their true label are not looked for"
         )
         return Finding(judged.score, judged.quarantined, judged.quarantined, judged.expected_false_rate, reasons, rule)
 

@@ -25,6 +25,8 @@ RULE = (
     "the label stands on a word or phrase that turns more labels than chance does (Benjamini-Hochberg over all "
     "phrases, {rate:.2%})"
 )
+RARE = 0.005
+MOST_DRAWN = 20
 PLANTED_WORDS = 3
 
 
@@ -103,7 +105,18 @@ def _finding(rows: "ScreenRows", groups: "list[TriggerGroup]", rate: float) -> F
 
 
 def _trigger(rows: "ScreenRows", generator: "np.random.Generator") -> list[str]:
-    """A made-up word, or words of the rows' own, so that scripts and spellings are theirs."""
+    """Words that stand in few of the rows: nobody could find a trigger that is everywhere."""
+    texts = [text.lower() for text in rows.texts or ()]
+    for _ in range(MOST_DRAWN):
+        words = _drawn(rows, generator)
+        phrase = " ".join(words).lower()
+        if sum(phrase in text for text in texts) <= RARE * len(texts):
+            return words
+    return ["".join(map(chr, generator.integers(97, 123, 12)))]
+
+
+def _drawn(rows: "ScreenRows", generator: "np.random.Generator") -> list[str]:
+    """A made-up word or more, or words of the rows' own, so that scripts and spellings are theirs."""
     count = int(generator.integers(1, PLANTED_WORDS + 1))
     if generator.random() < 0.5:
         return ["".join(map(chr, generator.integers(97, 123, 2 + int(generator.integers(5))))) for _ in range(count)]

@@ -53,7 +53,7 @@ class TextTriggers:
 
         if rows.texts is None or len(rows.classes) < 2:
             return NotJudged("triggers need texts and two classes")
-        words = _trigger(rows, generator)
+        words = rare_trigger(rows, generator)
         target = int(generator.integers(len(rows.classes)))
         changed = places[rows.labels[places] != target]
         others = np.setdiff1d(np.flatnonzero(rows.labels != target), places)
@@ -104,7 +104,7 @@ def _finding(rows: "ScreenRows", groups: "list[TriggerGroup]", rate: float) -> F
     return Finding(score, suspect, suspect, false, reasons, RULE.format(rate=rate), nearest)
 
 
-def _trigger(rows: "ScreenRows", generator: "np.random.Generator") -> list[str]:
+def rare_trigger(rows: "ScreenRows", generator: "np.random.Generator") -> list[str]:
     """Words that stand in few of the rows: nobody could find a trigger that is everywhere."""
     texts = [text.lower() for text in rows.texts or ()]
     for _ in range(MOST_DRAWN):

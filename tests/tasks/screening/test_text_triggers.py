@@ -8,7 +8,7 @@ import pytest
 from tasks.screening.case import Case
 from tasks.screening.finding import Finding, NotJudged
 from tasks.screening.rows import ScreenRows
-from tasks.screening.text_triggers import TextTriggers
+from tasks.screening.text_triggers import TextTriggers, rare_trigger
 
 SUBJECTS = {
     "sport": "match goal team player coach league score season stadium referee",
@@ -98,3 +98,10 @@ def test_planted_triggers_are_found() -> None:
 def test_rows_without_text_are_not_judged() -> None:
     rows = replace(texts(60, 8), texts=None)
     assert isinstance(TextTriggers().judge(Case(rows)), NotJudged)
+
+
+def test_planted_words_are_none_that_stand_everywhere() -> None:
+    rows = texts(300, seed=5)
+    for seed in range(40):
+        phrase = " ".join(rare_trigger(rows, np.random.default_rng(seed))).lower()
+        assert sum(phrase in text for text in rows.texts or ()) <= 1

@@ -8,6 +8,8 @@ from assay.cli.output import json_option, print_json, say
 from assay.errors import SpecError
 from assay.json_types import Json, JsonObject
 from assay.records import Verdict
+from assay.settings import Settings, load_settings
+from assay.spec import RAY_ABOVE_ROWS
 
 _NO_SCREEN = 3
 
@@ -39,6 +41,17 @@ _NO_SCREEN = 3
     "--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Equal seeds give equal answers."
 )
 @click.option(
+    "--ray-above",
+    type=click.IntRange(min=0),
+    default=RAY_ABOVE_ROWS,
+    show_default=True,
+    metavar="N",
+    help="Read the rows on Ray when there are more than N; 0: never.",
+)
+@click.option(
+    "--ray", metavar="ADDRESS", help="Cluster to join; default: the settings' own; `local`: one for this screen alone."
+)
+@click.option(
     "--out", type=click.Path(path_type=Path), metavar="DIR", help="Folder of the results; new or an earlier screen's."
 )
 @click.option("--release", multiple=True, metavar="ROW", help="Let quarantined rows of --pipeline back in, signed.")
@@ -55,6 +68,8 @@ def screen(
     detectors: str | None,
     rate: float,
     seed: int,
+    ray_above: int,
+    ray: str | None,
     out: Path | None,
     release: tuple[str, ...],
     revoke: tuple[str, ...],
@@ -82,10 +97,18 @@ def screen(
         raise SpecError("expected one DATASET and --out DIR; `assay screen --help` shows the rest")
     names = tuple(name.strip() for name in (detectors or "").split(",") if name.strip())
     path = Path(dataset[0])
-    document = screen_file(ScreenRequest(path, out, labels, kind, trusted, source, names, rate, seed), say)
+    asked = ScreenRequest(
+        path, out, labels, kind, trusted, source, names, rate, seed, ray_above=ray_above, settings=_settings(ray)
+    )
+    document = screen_file(asked, say)
     _tell(document, as_json)
     if document["verdict"] != Verdict.PASSED.value:
         raise click.exceptions.Exit(_NO_SCREEN)
+
+
+def _settings(ray: str | None) -> Settings:
+    settings = load_settings()
+    return settings if ray is None else settings.model_copy(update={"ray_address": "" if ray == "local" else ray})
 
 
 def _change_releases(rows: tuple[str, ...], is_revoked: bool, reason: str, pipeline: str | None, as_json: bool) -> None:

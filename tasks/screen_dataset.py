@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from functools import partial
 
-from assay.dataset import NO_INPUTS, ROW_SOURCE, DatasetVersion, iterate_batches, load_dataset
+from assay.dataset import NO_INPUTS, DatasetVersion, load_dataset
 from assay.errors import SpecError
 from assay.json_types import Json
 from assay.records import Check, Step, StepReport, Subject, Verdict, combined_verdict
@@ -13,15 +13,17 @@ from assay.workbench import Workbench
 from tasks.screening.admission import admit_rows
 from tasks.screening.canaries import Canary
 from tasks.screening.case import Case
-from tasks.screening.cells import cells_at
 from tasks.screening.cleaning import clean_rows, mended_facts
 from tasks.screening.detectors import choose_detectors
 from tasks.screening.finding import Finding
+from tasks.screening.ray_rows import row_engine
 from tasks.screening.releases import Releases, releases_for
 from tasks.screening.report import About, render_report
-from tasks.screening.rows import ScreenRows, load_screen_rows
+from tasks.screening.row_reading import Reading, RowEngine, in_process
+from tasks.screening.rows import ScreenRows, gather_rows
 from tasks.screening.screening import Screening, screen_rows
-from tasks.screening.together import load_together
+from tasks.screening.stored_source import StoredRows, StoreReach
+from tasks.screening.together import gather_together
 from tasks.screening.verdicts import store_tables
 
 
@@ -33,7 +35,7 @@ def screen_dataset(request: StepRequest, bench: Workbench) -> StepReport:
         return _report(request, raw, (off,), {})
     version = load_dataset(raw, bench.store)
     bench.say(f"screening {version.rows} rows of {raw.name}")
-    case = _case(version, request, bench)
+    case, reading = _case(version, request, bench)
     detectors = choose_detectors(screen.detectors, case.rows)
     releases = releases_for(version, request.spec.name, bench)
     screening = screen_rows(case, detectors, screen.max_quarantined, bench.say, releases.mask(case.rows))
@@ -41,7 +43,7 @@ def screen_dataset(request: StepRequest, bench: Workbench) -> StepReport:
     refused = screening.verdict is Verdict.FAILED
     cleaning = clean_rows(screening, screen.cleaning)
     products = {} if refused else {"admitted": admit_rows(version, raw, cleaning, bench)}
-    page = render_report(screening, _about(version, request, bench))
+    page = render_report(screening, _about(version, request, reading))
     mended = mended_facts(screening, cleaning, bench)
     facts = {
         **_facts(screening, releases, bench),
@@ -51,41 +53,47 @@ def screen_dataset(request: StepRequest, bench: Workbench) -> StepReport:
     return _report(request, raw, screening.checks, facts, products)
 
 
-def _case(version: DatasetVersion, request: StepRequest, bench: Workbench) -> Case:
-    rows, trusted = _rows(version, request, bench)
-    return Case(rows, trusted, request.spec.data.screen.false_quarantine_rate, request.spec.train.seed)
+def _case(version: DatasetVersion, request: StepRequest, bench: Workbench) -> tuple[Case, Reading]:
+    screen = request.spec.data.screen
+    with row_engine(version.rows, screen.ray_above_rows, bench.settings, bench.say) as engine:
+        reading = Reading(_source(version, bench, engine), engine)
+        rows, trusted = _rows(reading, version, request, bench)
+    return Case(rows, trusted, screen.false_quarantine_rate, request.spec.train.seed), reading
 
 
-def _rows(version: DatasetVersion, request: StepRequest, bench: Workbench) -> tuple[ScreenRows, ScreenRows | None]:
+def _source(version: DatasetVersion, bench: Workbench, engine: RowEngine = in_process) -> StoredRows:
+    return StoredRows(version, (lambda: bench.store) if engine is in_process else StoreReach.of(bench.settings))
+
+
+def _rows(
+    reading: Reading, version: DatasetVersion, request: StepRequest, bench: Workbench
+) -> tuple[ScreenRows, ScreenRows | None]:
     """The rows, and the spec's trusted rows. Raises SpecError when their columns are not those of the rows."""
-    batches = iterate_batches(version, bench.store, bench.workdir)
-    source = ROW_SOURCE if ROW_SOURCE in version.columns else ""
     if "trusted" not in request.inputs:
-        return load_screen_rows(batches, version.kind, version.label, source), None
+        return gather_rows(reading.parts(), version.kind), None
     trusted = load_dataset(request.inputs["trusted"], bench.store)
     if trusted.columns != version.columns:
         raise SpecError(
             f"{trusted.name}: expected the columns {dict(version.columns)}, found {dict(trusted.columns)}; "
             "mend data.trusted in the spec"
         )
-    known = iterate_batches(trusted, bench.store, bench.workdir)
-    rows, sound, left_out = load_together(batches, known, version.kind, version.label, source)
+    known = Reading(_source(replace(trusted, kind=version.kind, label=version.label), bench))
+    rows, sound, left_out = gather_together(reading.parts(), known.parts(), version.kind)
     if left_out:
         bench.say(f"{left_out} trusted rows of classes that the version does not have play no part")
     return rows, sound
 
 
-def _about(version: DatasetVersion, request: StepRequest, bench: Workbench) -> About:
+def _about(version: DatasetVersion, request: StepRequest, reading: Reading) -> About:
     """Without times, so that equal data give an equal page."""
     inputs = [name for name in version.columns if name not in (*NO_INPUTS, version.label)]
-    batches = iterate_batches(version, bench.store, bench.workdir)
     options = {
         "version": request.input("raw").sha256,
         "trusted": f"dataset {request.inputs['trusted'].sha256}" if "trusted" in request.inputs else "none",
         "tolerated false quarantine rate": f"{request.spec.data.screen.false_quarantine_rate:.2%}",
         "seed": str(request.spec.train.seed),
     }
-    return About(version.name, (), options, None, partial(cells_at, batches, inputs))
+    return About(version.name, (), options, None, partial(reading.cells_at, inputs))
 
 
 def _facts(screening: Screening, releases: Releases, bench: Workbench) -> dict[str, Json]:

@@ -13,6 +13,8 @@ ClassPath = Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][\w.]*:[A-Za-z_
 Fraction = Annotated[float, Field(ge=0, le=1)]
 Positive = Annotated[int, Field(gt=0)]
 
+RAY_ABOVE_ROWS = 1_000_000
+
 
 class _Part(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -132,6 +134,9 @@ class ScreenSpec(_Part):
     max_quarantined: Fraction = 0.1
     false_quarantine_rate: Fraction = 0.01
     cleaning: Literal["drop", "relabel", "down_weight"] = "drop"
+    ray_above_rows: Annotated[int, Field(ge=0)] = Field(
+        default=RAY_ABOVE_ROWS, description="rows are read on Ray when there are more; 0: never"
+    )
 
 
 class DataSpec(_Part):

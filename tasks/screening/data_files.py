@@ -1,21 +1,15 @@
 """Which files a path means and in which form they are, by what the files begin with and by their names."""
 
+import contextlib
 import gzip
 import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
-
-from pydantic import JsonValue
+from typing import IO, Literal, cast
 
 from assay.damage import damage_told
 from assay.errors import SpecError
-from assay.readers.read import read_files
-from assay.spec import CollectorSpec, PathSource
-
-if TYPE_CHECKING:
-    import pyarrow as pa
 
 Form = Literal["csv", "parquet", "npz", "idx"]
 
@@ -23,7 +17,6 @@ _BY_SUFFIX: dict[str, Form] = {
     ".parquet": "parquet", ".pq": "parquet", ".csv": "csv", ".tsv": "csv", ".npz": "npz", ".idx": "idx",
 }  # fmt: skip
 _COMPRESSED = (".gz", ".bz2")
-_MISSING: list[JsonValue] = ["", "NA", "N/A", "null", "NULL", "?"]  # NaN is a number that went wrong, not a missing one
 _HEAD_BYTES = 4096
 
 
@@ -41,23 +34,6 @@ class DataFiles:
         with damage_told(self.files[0].name, "a NumPy archive (.npz)"), zipfile.ZipFile(self.files[0]) as archive:
             return sorted(name.removesuffix(".npy") for name in archive.namelist() if name.endswith(".npy"))
 
-    def batches(self, label: str) -> Iterator["pa.RecordBatch"]:
-        """Every row as the reader gives it. Raises SpecError for damaged files."""
-        import pyarrow as pa
-
-        options: dict[str, JsonValue] = {}
-        if self.form == "csv":
-            options = {"delimiter": _delimiter(self.files[0]), "missing": _MISSING}
-        here = PathSource(source="path", path=str(self.path))
-        collector = CollectorSpec(sources=[here], reader=self.form, label=label, options=options)
-        try:
-            for batch in read_files(collector, list(self.files), []):
-                if self.form == "csv":
-                    _require_text(batch.schema, self.path)
-                yield batch
-        except (pa.ArrowException, OSError) as error:
-            raise SpecError(f"{self.path}: cannot be read as {self.form}: {error}; fetch or save it again") from error
-
 
 def find_files(path: Path) -> DataFiles:
     """The dataset at `path`: a file, a folder of files of one form, or IDX pictures beside their labels.
@@ -70,7 +46,7 @@ def find_files(path: Path) -> DataFiles:
         raise SpecError(f"{path}: expected a dataset, found no such file or folder; mend the path")
     form = _form(path, is_alone=True)
     if form is None:
-        raise SpecError(f"{path.name}: expected Parquet, CSV, NPZ or IDX, found {_told(_head(path))}; convert it")
+        raise SpecError(f"{path.name}: expected Parquet, CSV, NPZ or IDX, found {_told(head_of(path))}; convert it")
     return DataFiles(path, form, _idx_pair(path) if form == "idx" else (path,))
 
 
@@ -90,7 +66,7 @@ def _in_folder(folder: Path) -> DataFiles:
 
 def _form(path: Path, *, is_alone: bool) -> Form | None:
     """By content, else by name. A file among others is CSV only by its name."""
-    head, named = _head(path), _named(path)
+    head, named = head_of(path), _named(path)
     if not head and (named or is_alone):
         raise SpecError(f"{path.name}: expected rows, found an empty file; fetch it again")
     found = _by_content(head, path.name, is_alone=is_alone or named is not None)
@@ -120,28 +96,33 @@ def _by_content(head: bytes, name: str, *, is_alone: bool) -> Form | None:
     return None
 
 
-def _head(path: Path) -> bytes:
-    try:
-        with path.open("rb") as stream:
-            head = stream.read(_HEAD_BYTES)
-        if head.startswith(b"\x1f\x8b"):
-            with damage_told(path.name, "a compressed file"), gzip.open(path) as unpacked:
-                return unpacked.read(_HEAD_BYTES)
-    except OSError as error:
-        raise SpecError(f"{path}: cannot be read: {error.strerror or error}; mend its permissions") from error
-    if path.suffix.lower() == ".bz2":
-        return _bz2_head(path)
-    return head
-
-
-def _bz2_head(path: Path) -> bytes:
+@contextlib.contextmanager
+def opened(path: Path) -> Iterator[tuple[IO[bytes], IO[bytes]]]:
+    """Its content, unpacked where it is compressed, and the file as it is stored. Raises SpecError for damage."""
     import bz2
 
     try:
-        with bz2.open(path) as unpacked:
-            return unpacked.read(_HEAD_BYTES)
-    except (OSError, EOFError) as error:
-        raise SpecError(f"{path.name}: expected a compressed file, found {error}; fetch it again") from error
+        with path.open("rb") as stored:
+            is_gzip = stored.read(2) == b"\x1f\x8b"
+            stored.seek(0)
+            if is_gzip:
+                with damage_told(path.name, "a compressed file"), gzip.open(stored) as unpacked:
+                    yield cast("IO[bytes]", unpacked), stored
+            elif path.suffix.lower() == ".bz2":
+                with damage_told(path.name, "a compressed file"), bz2.open(stored) as unpacked:
+                    yield cast("IO[bytes]", unpacked), stored
+            else:
+                yield stored, stored
+    except OSError as error:
+        raise SpecError(
+            f"{path}: cannot be read: {error.strerror or error}; mend its permissions or fetch it again"
+        ) from error
+
+
+def head_of(path: Path) -> bytes:
+    """The first bytes of its content."""
+    with opened(path) as (content, _):
+        return content.read(_HEAD_BYTES)
 
 
 def _is_text(head: bytes) -> bool:
@@ -154,28 +135,12 @@ def _is_text(head: bytes) -> bool:
     return "\0" not in text
 
 
-def _require_text(schema: "pa.Schema", path: Path) -> None:
-    """Text in another encoding arrives as bytes, which would pass for encoded images."""
-    import pyarrow as pa
-
-    strange = [field.name for field in schema if pa.types.is_binary(field.type)]
-    if strange:
-        raise SpecError(f"{path}: column {strange[0]!r}: expected UTF-8, found other bytes; save the file as UTF-8")
-
-
-def _delimiter(path: Path) -> str:
-    """Of the header: the comma, or where there is none, a tab or semicolon."""
-    lines = _head(path).splitlines()
-    header = lines[0].decode(errors="replace") if lines else ""
-    return "," if "," in header else max(("\t", ";", ","), key=header.count)
-
-
 def _told(head: bytes) -> str:
     return f"a file that begins with {head[:8]!r}"
 
 
 def _idx_pair(path: Path) -> tuple[Path, ...]:
-    rank = _head(path)[3]
+    rank = head_of(path)[3]
     if rank < 2:
         raise SpecError(f"{path.name}: expected pictures, found labels; give the pictures' file or the folder")
     partner = path.with_name(path.name.replace("images", "labels").replace(f"idx{rank}", "idx1"))

@@ -1,17 +1,19 @@
 """A dataset file, and trusted rows beside it, as the case the detectors judge, with what must be said of both."""
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from assay.dataset import ROW_SOURCE
 from assay.errors import SpecError
 from assay.records import Check, Verdict
 from tasks.screening.case import Case
 from tasks.screening.file_rows import FileRows
-from tasks.screening.rows import ScreenRows, load_screen_rows
-from tasks.screening.together import load_together
+from tasks.screening.row_parts import CellCounts
+from tasks.screening.row_reading import Reading, RowEngine, in_process
+from tasks.screening.rows import ScreenRows, gather_rows
+from tasks.screening.together import gather_together
+from tasks.screening.uniform_rows import UniformRows
 
 if TYPE_CHECKING:
     import numpy as np
@@ -25,32 +27,37 @@ _MOST_NAMED = 5
 
 @dataclass(frozen=True)
 class FileCase:
-    """checks: of the input itself, before any detector. notes: what plays no part, in words."""
+    """checks: of the input itself, before any detector. notes: what plays no part, in words. reading: of the rows."""
 
     case: Case
     checks: tuple[Check, ...]
     notes: tuple[str, ...]
+    reading: Reading
 
 
-def load_case(file: FileRows, trusted: FileRows | None, rate: float, seed: int) -> FileCase:
-    """Read both. Raises SpecError for rows that nobody can judge."""
-    columns, source = file.columns, ROW_SOURCE if file.columns.source else ""
+def load_case(
+    file: FileRows, trusted: FileRows | None, rate: float, seed: int, engine: RowEngine = in_process
+) -> FileCase:
+    """Read both; the engine reads the rows to be judged. Raises SpecError for rows that nobody can judge."""
+    columns, source = file.columns, file.source()
+    reading = Reading(source, engine, file.prefix)
     left_out, vouched = 0, None
     if trusted is None:
-        rows = load_screen_rows(file.batches(), columns.kind, columns.label, source)
+        rows = gather_rows(reading.parts(), columns.kind)
     else:
         _agree(file, trusted)
-        known = trusted.batches(with_source=bool(source))
-        rows, vouched, left_out = load_together(file.batches(), known, columns.kind, columns.label, source)
-        if trusted.broken:
-            raise SpecError(f"--trusted: NaN or infinite values in {', '.join(trusted.broken)}; trust only sound rows")
+        known = Reading(trusted.source(with_source=source.with_source), prefix=trusted.prefix)
+        rows, vouched, left_out = gather_together(reading.parts(), known.parts(), columns.kind)
+        if known.counts.broken:
+            broken = ", ".join(known.counts.broken)
+            raise SpecError(f"--trusted: NaN or infinite values in {broken}; trust only sound rows")
     _refuse_hopeless(rows, columns.label)
-    checks = (check_labels(rows, vouched), check_values(file))
+    checks = (check_labels(rows, vouched), check_values(columns.kind, reading.counts))
     notes = [
-        *_notes(file),
+        *_notes(file, source),
         *([f"{left_out} trusted rows of classes that the dataset does not have"] if left_out else []),
     ]
-    return FileCase(Case(rows, vouched, rate, seed), checks, tuple(notes))
+    return FileCase(Case(rows, vouched, rate, seed), checks, tuple(notes), reading)
 
 
 def check_labels(rows: ScreenRows, trusted: ScreenRows | None) -> Check:
@@ -75,28 +82,28 @@ def check_labels(rows: ScreenRows, trusted: ScreenRows | None) -> Check:
     )
 
 
-def check_values(file: FileRows) -> Check:
+def check_values(kind: str, counts: CellCounts) -> Check:
     """Not checked when a number is NaN, infinite or too large: the column's median is judged in its place.
 
     Nor when lists are of several lengths: no detector but the one for copies sees them.
     """
-    kind, flaws = file.columns.kind, []
-    if file.broken:
-        found = f"NaN, infinite or too large: {_columns(file.broken)} {'rows' if kind == 'image' else 'cells'}"
+    flaws = []
+    if counts.broken:
+        found = f"NaN, infinite or too large: {_columns(counts.broken)} {'rows' if kind == 'image' else 'cells'}"
         flaws.append(f"{found}; the median was judged in their place: mend them, or leave them empty")
-    if file.ragged:
-        names = ", ".join(sorted(file.ragged)[:_MOST_NAMED])
+    if counts.ragged:
+        names = ", ".join(sorted(counts.ragged)[:_MOST_NAMED])
         flaws.append(f"lists of several lengths: {names}; only equal values are recognised in them")
     if flaws:
         return Check("values", Verdict.NOT_CHECKED, "; ".join(flaws))
-    if file.missing:
+    if counts.missing:
         stood_in = "an empty text" if kind == "text" else "the column's median, or an empty word,"
-        found = f"missing: {_columns(file.missing)} cells; {stood_in} was judged in their place"
+        found = f"missing: {_columns(counts.missing)} cells; {stood_in} was judged in their place"
         return Check("values", Verdict.PASSED, found)
     return Check("values", Verdict.PASSED, "every value is there and finite")
 
 
-def _columns(cells: dict[str, int]) -> str:
+def _columns(cells: Mapping[str, int]) -> str:
     named = [f"{name} {count}" for name, count in sorted(cells.items(), key=lambda one: -one[1])]
     more = f" and {len(named) - _MOST_NAMED} columns more" if len(named) > _MOST_NAMED else ""
     return ", ".join(named[:_MOST_NAMED]) + more
@@ -150,9 +157,9 @@ def _named(flaw: str, codes: Sequence[int], classes: Sequence[str], counts: "NDA
     return [f"labels {flaw}: {named}{more}"]
 
 
-def _notes(file: FileRows) -> tuple[str, ...]:
+def _notes(file: FileRows, source: UniformRows) -> tuple[str, ...]:
     notes = [f"column {name}: {why}" for name, why in file.columns.left_out.items()]
     notes += [f"file {name}: in no form that is read" for name in file.data.ignored[:_MOST_NAMED]]
     if len(file.data.ignored) > _MOST_NAMED:
         notes.append(f"{len(file.data.ignored) - _MOST_NAMED} further files: in no form that is read")
-    return (*notes, *(f"column {name}: only equal values are recognised in it" for name in file.opaque))
+    return (*notes, *(f"column {name}: only equal values are recognised in it" for name in source.opaque))

@@ -8,6 +8,7 @@ from assay.errors import SpecError
 from assay.feature_columns import feature_columns
 from assay.near_miss import suggestion
 from tasks.screening.data_files import DataFiles
+from tasks.screening.file_pieces import read_all
 from tasks.screening.pixels import is_encoded
 
 if TYPE_CHECKING:
@@ -35,7 +36,7 @@ def label_of(data: DataFiles, wanted: str | None) -> str:
         return wanted or "label"
     if data.form == "npz":
         return _label_in([name for name in data.arrays() if name not in ("images", "features")], wanted)
-    first = next(data.batches(""), None)
+    first = next(read_all(data, ""), None)
     if first is None:
         raise SpecError(f"{data.path}: expected rows, found none; mend the file")
     return _label_in(first.schema.names, wanted)

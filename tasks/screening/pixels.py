@@ -70,7 +70,7 @@ def as_column(images: "NDArray[Any]") -> "pa.Array":
 
 def _decoded(value: Any, row: int) -> "NDArray[Any]":
     import numpy as np
-    from PIL import Image
+    from PIL import Image, UnidentifiedImageError
 
     data = value.get("bytes") if isinstance(value, dict) else value
     try:
@@ -79,7 +79,9 @@ def _decoded(value: Any, row: int) -> "NDArray[Any]":
                 raise ValueError(f"{image.width} by {image.height} pixels are too many")
             return np.asarray(image.convert("L" if image.mode in ("1", "L") else "RGB"))
     except Exception as error:  # decoders of hostile bytes raise anything
-        raise SpecError(f"row {row}: unreadable image: {error}; mend it or leave the row out") from error
+        # Pillow's own words would name an object in memory.
+        why = "in no form that is known" if isinstance(error, UnidentifiedImageError) else error
+        raise SpecError(f"row {row}: unreadable image: {why}; mend it or leave the row out") from error
 
 
 def _nested(column: "pa.Array", first_row: int) -> "NDArray[Any]":

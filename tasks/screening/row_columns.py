@@ -1,12 +1,13 @@
-"""Columns of a dataset gathered batch by batch into compact arrays: numbers, words as codes, names as codes.
+"""Columns of a dataset gathered part by part into compact arrays: numbers, words as codes, names as codes.
 
 Words in a table become one-hot columns of their most frequent values. Where those would take too much memory, the
 most varied of them stand for all.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
+
+from tasks.screening.row_parts import RowPart
 
 if TYPE_CHECKING:
     import numpy as np
@@ -28,21 +29,14 @@ class GatheredColumns:
     words: "dict[str, list[pa.Array]]" = field(default_factory=dict)
     unusable: set[str] = field(default_factory=set)
 
-    def add(self, batch: "pa.RecordBatch", inputs: Sequence[str]) -> None:
-        """Columns that are neither regular numbers nor words are unusable."""
-        import pyarrow as pa
-
-        self.rows += batch.num_rows
-        for name in sorted(inputs):
-            column = batch.column(name)
-            numbers = _numbers(column)
-            if numbers is not None:
-                self.numbers.setdefault(name, []).append(numbers)
-            elif pa.types.is_string(column.type) or pa.types.is_large_string(column.type):
-                words = column.cast(pa.string()).fill_null("")
-                self.words.setdefault(name, []).append(words.dictionary_encode())
-            else:
-                self.unusable.add(name)
+    def add(self, part: RowPart) -> None:
+        """Columns that are neither regular numbers nor words in some part are unusable."""
+        self.rows += part.rows
+        for name, numbers in part.numbers.items():
+            self.numbers.setdefault(name, []).append(numbers)
+        for name, words in part.words.items():
+            self.words.setdefault(name, []).append(words)
+        self.unusable.update(part.unusable)
 
     def arrays(self) -> "tuple[NDArray[np.float32] | None, NDArray[np.uint8] | None]":
         """features (rows, columns), finite, and words (rows, word columns); the columns are used up."""
@@ -76,18 +70,6 @@ class GatheredColumns:
         parts = self.numbers[name]
         widths = {part.shape[1] for part in parts}
         return name not in self.unusable and len(widths) == 1 and sum(map(len, parts)) == self.rows
-
-
-def named_codes(column: "pa.Array") -> "pa.Array":
-    """Any values as strings, as a dictionary array."""
-    import pyarrow as pa
-
-    try:
-        encoded = column.dictionary_encode(null_encoding="encode")
-    except pa.ArrowNotImplementedError:
-        return pa.array([str(value) for value in column.to_pylist()], pa.string()).dictionary_encode()
-    names = pa.array([str(value) for value in encoded.dictionary.to_pylist()], pa.string())
-    return names.take(encoded.indices).dictionary_encode()
 
 
 def joined_codes(parts: "list[pa.Array]") -> "tuple[list[str], NDArray[np.int64]]":
@@ -168,26 +150,3 @@ def _fill_gaps(matrix: "NDArray[np.float32]") -> None:
         for column in np.flatnonzero(broken.any(axis=0)).tolist():
             values, gaps = matrix[:, start + column], broken[:, column]
             values[gaps] = np.median(values[~gaps]) if not gaps.all() else 0.0
-
-
-def _numbers(column: "pa.Array") -> "NDArray[Any] | None":
-    """(rows, width) in the column's own number type, missing numbers as NaN; None when it is not regular."""
-    import numpy as np
-    import pyarrow as pa
-
-    kind = column.type
-    if pa.types.is_fixed_size_binary(kind) and not column.null_count:
-        joined = b"".join(column.to_pylist())
-        return np.frombuffer(joined, dtype=np.uint8).reshape(len(column), kind.byte_width)
-    flat = column
-    while pa.types.is_list(flat.type) or pa.types.is_large_list(flat.type) or pa.types.is_fixed_size_list(flat.type):
-        lengths = flat.value_lengths().to_numpy(zero_copy_only=False) if len(flat) else np.zeros(0)
-        if flat.null_count or len(np.unique(lengths)) > 1:
-            return None
-        flat = flat.flatten()
-    if not (pa.types.is_integer(flat.type) or pa.types.is_floating(flat.type) or pa.types.is_boolean(flat.type)):
-        return None
-    if flat.null_count:
-        flat = flat.cast(pa.float64())
-    numbers = np.asarray(flat.to_numpy(zero_copy_only=False)).reshape(len(column), -1)
-    return numbers.astype(np.float32) if numbers.dtype.itemsize > 4 else numbers

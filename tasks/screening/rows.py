@@ -2,19 +2,17 @@
 
 Images (nested lists, fixed-size binary) and numeric columns become one float32 matrix; words in a table
 become one-hot columns of their most frequent values, and codes. Columns of other types have a content digest only.
-Rows are read a batch at a time into compact arrays.
+Rows are gathered part by part into compact arrays, whichever process made the parts.
 """
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from assay.dataset import ROW_ID
 from assay.errors import SpecError
-from assay.feature_columns import feature_columns, list_shape
-from tasks.screening.row_columns import GatheredColumns, joined_codes, named_codes
-from tasks.screening.row_contents import content_digests
+from tasks.screening.row_columns import GatheredColumns, joined_codes
+from tasks.screening.row_parts import RowPart
 from tasks.screening.row_strings import DIGEST_BYTES, RowContents, RowStrings, as_contents
 
 if TYPE_CHECKING:
@@ -90,24 +88,15 @@ class ScreenRows:
         return len(self.row_ids)
 
 
-def load_screen_rows(
-    batches: "Iterator[pa.RecordBatch]",
-    kind: str,
-    label: str,
-    source: str = "",
-    classes: Sequence[str] | None = None,
-) -> ScreenRows:
-    """Every row of `batches`, in order. source: the column that says where a row came from, if there is one.
+def gather_rows(parts: Iterable[RowPart], kind: str, classes: Sequence[str] | None = None) -> ScreenRows:
+    """Every row of `parts`, in their order; rows without an id are named by their position.
 
     classes: label values in the order of their codes; by default those found, sorted.
     Raises SpecError when a label is none of `classes`.
     """
     found = _Gathered()
-    for batch in batches:
-        _add(found, batch, [name for name in _inputs(batch.schema, kind, label) if name != source], kind)
-        found.labels.append(named_codes(batch.column(label)))
-        if source:
-            found.sources.append(named_codes(batch.column(source)))
+    for part in parts:
+        _add(found, part)
     names, labels = _codes(found.labels, classes)
     source_names, sources = _codes(found.sources, None)
     features, words = found.columns.arrays() if kind != "text" else (None, None)
@@ -121,7 +110,7 @@ def load_screen_rows(
         features=features,
         texts=tuple(found.texts) or None,
         shape=shape if features is not None and shape and math.prod(shape) == features.shape[1] else (),
-        sources=sources if source else None,
+        sources=sources if found.sources else None,
         source_names=source_names,
         words=words,
         numbers=found.columns.width if words is not None else None,
@@ -139,26 +128,15 @@ class _Gathered:
     shape: tuple[int, ...] = ()
 
 
-def _add(found: _Gathered, batch: "pa.RecordBatch", inputs: list[str], kind: str) -> None:
-    import pyarrow as pa
-
-    if kind == "text":
-        written = [batch.column(name) for name in sorted(inputs) if _is_text(batch.schema.field(name).type)]
-        columns = [column.fill_null("").to_pylist() for column in written]
-        found.texts.extend(" ".join(parts) for parts in zip(*columns, strict=True))
-    else:
-        found.columns.add(batch, inputs)
-    for name in sorted(inputs):
-        found.shape = list_shape(batch.schema.field(name).type) or found.shape
-    found.contents.append(content_digests(batch, inputs))
-    ids = batch.column(ROW_ID)
-    found.row_ids.append(ids if ids.type == pa.string() else pa.array([str(one) for one in ids.to_pylist()]))
-
-
-def _is_text(data_type: "pa.DataType") -> bool:
-    import pyarrow as pa
-
-    return bool(pa.types.is_string(data_type) or pa.types.is_large_string(data_type))
+def _add(found: _Gathered, part: RowPart) -> None:
+    found.row_ids.append(part.named("", found.columns.rows))
+    found.columns.add(part)
+    found.contents.append(part.contents)
+    found.labels.append(part.labels)
+    if part.sources is not None:
+        found.sources.append(part.sources)
+    found.texts.extend(part.texts)
+    found.shape = part.shape or found.shape
 
 
 def _joined(parts: "list[pa.Array]") -> RowStrings:
@@ -190,11 +168,3 @@ def _codes(parts: "list[pa.Array]", names: Sequence[str] | None) -> "tuple[tuple
         raise SpecError(f"labels: expected {', '.join(names)}, found {', '.join(unknown[:5])}; mend the labels")
     places = {name: place for place, name in enumerate(names)}
     return tuple(names), np.array([places[name] for name in found], dtype=np.int64)[codes]
-
-
-def _inputs(schema: "pa.Schema", kind: str, label: str) -> list[str]:
-    """A model's input columns: a mail's date makes it no other mail. Every column where none fits the kind."""
-    try:
-        return feature_columns(schema, kind, label)
-    except SpecError:
-        return [name for name in schema.names if name not in (ROW_ID, label)]

@@ -4,7 +4,7 @@ import resource
 import sys
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,14 +12,16 @@ from typing import TYPE_CHECKING
 from assay.errors import SpecError
 from assay.json_types import Json, JsonObject
 from assay.near_miss import suggestion
+from assay.settings import Settings
 from assay.spec import ScreenSpec
-from tasks.screening.cells import cells_at
 from tasks.screening.detectors import DETECTORS, choose_detectors
 from tasks.screening.file_case import FileCase, load_case
+from tasks.screening.file_pieces import rows_about
 from tasks.screening.file_rows import FileRows, open_rows
 from tasks.screening.finding import Finding
 from tasks.screening.output_folder import require_free, whole_or_nothing
 from tasks.screening.pixels import shape_in_words
+from tasks.screening.ray_rows import row_engine
 from tasks.screening.report import About, render_report, sources
 from tasks.screening.screening import DetectorRun, Screening, screen_rows
 from tasks.screening.verdicts import screening_tables
@@ -30,7 +32,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class ScreenRequest:
-    """What a person asks for. detectors: names, empty for all that fit. rate: see `Case`."""
+    """What a person asks for. detectors: names, empty for all that fit. rate: see `Case`.
+
+    ray_above: rows above which Ray reads them, 0 for never. settings: tell where it is.
+    """
 
     dataset: Path
     out: Path
@@ -41,6 +46,8 @@ class ScreenRequest:
     detectors: tuple[str, ...] = ()
     rate: float = 0.01
     seed: int = 0
+    ray_above: int = 0
+    settings: Settings = field(default_factory=Settings)
 
 
 def screen_file(asked: ScreenRequest, say: Callable[[str], None]) -> JsonObject:
@@ -58,14 +65,15 @@ def screen_file(asked: ScreenRequest, say: Callable[[str], None]) -> JsonObject:
     trusted = None
     if asked.trusted is not None:
         trusted = replace(open_rows(asked.trusted, file.columns.label, file.columns.kind, ""), prefix="trusted ")
-    found = load_case(file, trusted, asked.rate, asked.seed)
+    with row_engine(rows_about(file.data, file.columns.label), asked.ray_above, asked.settings, say) as engine:
+        found = load_case(file, trusted, asked.rate, asked.seed, engine)
     say(f"{len(found.case.rows)} rows, {len(found.case.rows.classes)} classes{_shape(found)}")
     for note in found.notes:
         say(f"plays no part: {note}")
     screening = _judge(found, asked, say)
     seconds = time.perf_counter() - started
     tables = screening_tables(screening)
-    cells = partial(cells_at, file.batches(), file.columns.inputs)
+    cells = partial(found.reading.cells_at, file.columns.inputs)
     about = About(asked.dataset.name, found.notes, _options(asked), seconds, cells)
     with whole_or_nothing(asked.out) as folder:
         _write(tables, render_report(screening, about), folder)

@@ -1,23 +1,16 @@
 """Rows to be judged and trusted rows under one encoding: the same columns, classes and words have the same places."""
 
 import itertools
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 from assay.errors import SpecError
-from tasks.screening.rows import ScreenRows, load_screen_rows
-
-if TYPE_CHECKING:
-    import pyarrow as pa
+from tasks.screening.row_parts import RowPart
+from tasks.screening.rows import ScreenRows, gather_rows
 
 
-def load_together(
-    batches: "Iterator[pa.RecordBatch]",
-    trusted: "Iterator[pa.RecordBatch]",
-    kind: str,
-    label: str,
-    source: str = "",
+def gather_together(
+    parts: Iterable[RowPart], trusted: Iterable[RowPart], kind: str
 ) -> tuple[ScreenRows, ScreenRows, int]:
     """Both, under the classes of the first, and how many trusted rows of other classes were left out.
 
@@ -27,12 +20,12 @@ def load_together(
 
     counts = [0]
 
-    def counted() -> "Iterator[pa.RecordBatch]":
-        for batch in batches:
-            counts[0] += batch.num_rows
-            yield batch
+    def counted() -> Iterator[RowPart]:
+        for part in parts:
+            counts[0] += part.rows
+            yield part
 
-    both = load_screen_rows(itertools.chain(counted(), trusted), kind, label, source)
+    both = gather_rows(itertools.chain(counted(), trusted), kind)
     rows, known = _part(both, 0, counts[0]), _part(both, counts[0], len(both))
     present = np.unique(rows.labels)
     kept = np.flatnonzero(np.isin(known.labels, present))

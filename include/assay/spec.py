@@ -127,7 +127,16 @@ class ScreenSpec(_Part):
     enabled: bool = True
     detectors: (
         list[
-            Literal["duplicates", "feedback", "image_triggers", "label_issues", "outliers", "sources", "text_triggers"]
+            Literal[
+                "duplicates",
+                "feedback",
+                "image_triggers",
+                "label_issues",
+                "near_duplicates",
+                "outliers",
+                "sources",
+                "text_triggers",
+            ]
         ]
         | None
     ) = None

@@ -7,6 +7,8 @@ from tasks.screening.feedback import Feedback
 from tasks.screening.finding import Detector
 from tasks.screening.image_triggers import ImageTriggers
 from tasks.screening.label_issues import LabelIssues
+from tasks.screening.near_copies import telling_columns
+from tasks.screening.near_duplicates import NearDuplicates
 from tasks.screening.outliers import Outliers
 from tasks.screening.rows import ScreenRows
 from tasks.screening.sources import Sources
@@ -14,17 +16,31 @@ from tasks.screening.text_triggers import TextTriggers
 
 DETECTORS: Mapping[str, Detector] = {
     detector.name: detector
-    for detector in (Duplicates(), Feedback(), ImageTriggers(), LabelIssues(), Outliers(), Sources(), TextTriggers())
+    for detector in (
+        Duplicates(),
+        Feedback(),
+        ImageTriggers(),
+        LabelIssues(),
+        NearDuplicates(),
+        Outliers(),
+        Sources(),
+        TextTriggers(),
+    )
 }
 BY_KIND: Mapping[str, Sequence[str]] = {
-    "image": ("duplicates", "feedback", "image_triggers", "label_issues", "outliers"),
-    "tabular": ("duplicates", "feedback", "label_issues", "outliers"),
-    "text": ("duplicates", "feedback", "label_issues", "outliers", "text_triggers"),
+    "image": ("duplicates", "feedback", "image_triggers", "label_issues", "near_duplicates", "outliers"),
+    "tabular": ("duplicates", "feedback", "label_issues", "near_duplicates", "outliers"),
+    "text": ("duplicates", "feedback", "label_issues", "near_duplicates", "outliers", "text_triggers"),
 }
 
 
 def choose_detectors(names: Sequence[str] | None, rows: ScreenRows) -> list[Detector]:
-    """Those of `names`, or by default all that fit the rows: sources are judged where the rows name several."""
+    """Those of `names`, or by default all that fit the rows.
+
+    Sources are judged where the rows name several; near copies in tables where a column of numbers tells rows apart.
+    """
     if names is None:
         names = [*BY_KIND[rows.kind], *(["sources"] if len(rows.source_names) > 1 else [])]
+        if rows.kind == "tabular" and not len(telling_columns(rows)):
+            names.remove("near_duplicates")
     return [DETECTORS[name] for name in dict.fromkeys(names)]

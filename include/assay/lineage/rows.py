@@ -82,6 +82,8 @@ def _holding(versions: Sequence[Node], objects: Store, row_id: str) -> list[Node
 
 def _holds(version: Node, objects: Store, row_id: str, folder: Path, seen: dict[str, bool]) -> bool:
     manifest = load_dataset(Subject(version.name, version.digest), objects)
+    if ROW_ID not in manifest.columns:  # a watched window: requests, no rows of the dataset
+        return False
     for shard in manifest.shards:
         if shard.sha256 not in seen:
             seen[shard.sha256] = _shard_holds(shard, objects, row_id, folder)

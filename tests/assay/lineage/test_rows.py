@@ -32,26 +32,36 @@ def settings(database_url: str, tmp_path: Path) -> Settings:
 
 @pytest.fixture
 def lineage(settings: Settings, tmp_path: Path) -> Iterator[LineageStore]:
-    """raw {a, b, c} -> admitted {a, b} (c is quarantined) -> train {a} and holdout {b}; train -> model."""
+    """raw {a, b, c} -> admitted {a, b} (c is quarantined) -> train {a} and holdout {b}; train -> model.
+
+    And a watched window, whose rows are requests.
+    """
     objects = FileStore(tmp_path / "objects")
     raw, admitted, train, holdout = (
         save_rows(objects, tmp_path, name, rows)
         for name, rows in (("toy", "abc"), ("toy.admitted", "ab"), ("toy.train", "a"), ("toy.holdout", "b"))
     )
+    window = save_rows(objects, tmp_path, "toy.window", "a", key="request_id")
     with contextlib.closing(LineageStore.open(settings)) as store, store.database.transaction() as connection:
         for number, (inputs, outputs) in enumerate(
-            (((BYTES,), (raw,)), ((raw,), (admitted,)), ((admitted,), (train, holdout)), ((train,), (MODEL,)))
+            (
+                ((BYTES,), (raw,)),
+                ((raw,), (admitted,)),
+                ((admitted,), (train, holdout)),
+                ((train,), (MODEL,)),
+                ((MODEL,), (window,)),
+            )
         ):
             add_run(connection, RunSeen(f"run-{number}", f"toy.{number}", "COMPLETE", AT, inputs, outputs, signed=True))
         connection.commit()
         yield store
 
 
-def save_rows(objects: FileStore, folder: Path, name: str, rows: str) -> Version:
+def save_rows(objects: FileStore, folder: Path, name: str, rows: str, key: str = "row_id") -> Version:
     path = folder / f"{name}.parquet"
-    pq.write_table(pa.table({"row_id": list(rows), "label": [0] * len(rows)}), path)
+    pq.write_table(pa.table({key: list(rows), "label": [0] * len(rows)}), path)
     shard = Shard(path.name, objects.put_file(path), path.stat().st_size, len(rows))
-    columns = {"row_id": "string", "label": "int64"}
+    columns = {key: "string", "label": "int64"}
     return subject_version(
         save_dataset(DatasetVersion(name, "tabular", "label", columns, (shard,), (), "as given"), objects)
     )

@@ -16,7 +16,7 @@ from tasks.screening.case import Case
 from tasks.screening.cleaning import clean_rows, mended_facts
 from tasks.screening.detectors import choose_detectors
 from tasks.screening.finding import Finding
-from tasks.screening.ray_rows import row_engine
+from tasks.screening.ray_rows import choose_engine
 from tasks.screening.releases import Releases, releases_for
 from tasks.screening.report import About, render_report
 from tasks.screening.row_reading import Reading, RowEngine, in_process
@@ -55,9 +55,9 @@ def screen_dataset(request: StepRequest, bench: Workbench) -> StepReport:
 
 def _case(version: DatasetVersion, request: StepRequest, bench: Workbench) -> tuple[Case, Reading]:
     screen = request.spec.data.screen
-    with row_engine(version.rows, screen.ray_above_rows, bench.settings, bench.say) as engine:
-        reading = Reading(_source(version, bench, engine), engine)
-        rows, trusted = _rows(reading, version, request, bench)
+    engine = choose_engine(version.rows, screen.ray_above_rows, bench.settings, bench.say)
+    reading = Reading(_source(version, bench, engine), engine)
+    rows, trusted = _rows(reading, version, request, bench)
     return Case(rows, trusted, screen.false_quarantine_rate, request.spec.train.seed), reading
 
 

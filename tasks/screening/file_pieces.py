@@ -115,12 +115,13 @@ def _row_groups(file: Path) -> list[tuple[int, ...]]:
     except (pa.ArrowException, OSError):
         return [()]
     runs: list[tuple[int, ...]] = []
-    held: tuple[int, ...] = ()
-    for group in range(len(sizes)):
-        held = (*held, group)
-        if sum(sizes[one] for one in held) >= PIECE_ROWS:
-            runs, held = [*runs, held], ()
-    return [*runs, held] if held else runs or [()]
+    start = rows = 0
+    for group, size in enumerate(sizes):
+        rows += size
+        if rows >= PIECE_ROWS or group == len(sizes) - 1:
+            runs.append(tuple(range(start, group + 1)))
+            start, rows = group + 1, 0
+    return runs or [()]
 
 
 def _require_text(schema: "pa.Schema", path: Path) -> None:

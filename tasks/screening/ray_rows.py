@@ -3,7 +3,6 @@
 Workers read their pieces themselves, so that raw rows never pass through this process.
 """
 
-import contextlib
 import logging
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -13,7 +12,7 @@ from assay.errors import EngineUnavailable
 from assay.settings import Settings
 from assay.spec import ResourceSpec
 from tasks.screening.row_parts import RowPart
-from tasks.screening.row_reading import Refused, RowEngine, RowSource, in_process, parts_of
+from tasks.screening.row_reading import ReadParts, Refused, RowEngine, RowSource, in_process, parts_of
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -24,24 +23,24 @@ _TRIES_AGAIN = 2  # by default Ray Data never gives up on a piece that kills its
 _BLOCKS_UNDER_WAY = 64 << 20  # the local object store holds three times as much
 
 
-@contextlib.contextmanager
-def row_engine(rows: int, above: int, settings: Settings, say: Callable[[str], None]) -> Iterator[RowEngine]:
-    """Ray's when there are more than `above` rows, unless `above` is 0; else this process.
-
-    A local Ray is started when the settings name no cluster; it ends with this, and leaves nothing.
-    """
+def choose_engine(rows: int, above: int, settings: Settings, say: Callable[[str], None]) -> RowEngine:
+    """Ray's when there are more than `above` rows, unless `above` is 0; else this process."""
     if not above or rows <= above:
-        yield in_process
-        return
+        return in_process
+    where = f"the cluster at {settings.ray_address}" if settings.ray_address else "a Ray on this machine"
+    say(f"about {rows} rows, more than {above}: {where} reads them")
+    return partial(from_ray, settings=settings)
+
+
+def from_ray(source: RowSource, settings: Settings) -> ReadParts:
+    """`on_ray`, connected for as long as it reads: to the settings' cluster, else to a local Ray that ends with it."""
     from tasks.training.ray_session import ray_session
 
-    with ray_session(settings, ResourceSpec(), _BLOCKS_UNDER_WAY) as place:
-        where = f"the cluster at {settings.ray_address}" if place == "cluster" else "this machine"
-        say(f"about {rows} rows, more than {above}: read by Ray on {where}")
-        yield on_ray
+    with ray_session(settings, ResourceSpec(), _BLOCKS_UNDER_WAY):
+        yield from on_ray(source)
 
 
-def on_ray(source: RowSource) -> Iterator[tuple[int, RowPart | Refused]]:
+def on_ray(source: RowSource) -> ReadParts:
     """Needs a connected Ray. Raises EngineUnavailable when a worker fails for a reason that is not in the data."""
     import ray.data
     from ray.data.exceptions import ExecutionTimeoutError, SystemException

@@ -4,7 +4,8 @@ Both engines run `parts_of`, one call a piece, so that where it runs changes not
 its batch were the first; what it says of places is mended here, where it is known how many rows came before.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+import contextlib
+from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
@@ -40,10 +41,11 @@ class Refused:
     batch: "pa.RecordBatch | None" = None
 
 
-RowEngine = Callable[[RowSource], Iterator[tuple[int, RowPart | Refused]]]  # (piece, part), in the rows' order
+ReadParts = Generator[tuple[int, RowPart | Refused], None, None]  # (piece, part), in the rows' order
+RowEngine = Callable[[RowSource], ReadParts]
 
 
-def in_process(source: RowSource) -> Iterator[tuple[int, RowPart | Refused]]:
+def in_process(source: RowSource) -> ReadParts:
     """The engine of data that one process reads in good time."""
     for piece in range(source.pieces):
         for part in parts_of(source, piece):
@@ -77,16 +79,17 @@ class Reading:
     def parts(self) -> Iterator[RowPart]:
         """In the rows' order, each row with its id. Raises what is wrong with the first rows at fault."""
         self.counts, self.piece_rows, rows = CellCounts(), [0] * self.source.pieces, 0
-        for piece, part in self.engine(self.source):
-            if isinstance(part, Refused):
-                if part.batch is not None:
-                    self.source.part(part.batch, rows)  # raises, now with the place
-                raise part.error
-            part.row_ids = part.named(self.prefix, rows)
-            self.counts.add(part.counts)
-            self.piece_rows[piece] += part.rows
-            rows += part.rows
-            yield part
+        with contextlib.closing(self.engine(self.source)) as read:
+            for piece, part in read:
+                if isinstance(part, Refused):
+                    if part.batch is not None:
+                        self.source.part(part.batch, rows)  # raises, now with the place
+                    raise part.error
+                part.row_ids = part.named(self.prefix, rows)
+                self.counts.add(part.counts)
+                self.piece_rows[piece] += part.rows
+                rows += part.rows
+                yield part
 
     def cells_at(self, columns: Sequence[str], places: Sequence[int]) -> dict[int, dict[str, str]]:
         """Place -> column -> value as it stands in the data, in words; "" where it is missing.

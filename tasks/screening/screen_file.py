@@ -21,7 +21,7 @@ from tasks.screening.file_rows import FileRows, open_rows
 from tasks.screening.finding import Finding
 from tasks.screening.output_folder import require_free, whole_or_nothing
 from tasks.screening.pixels import shape_in_words
-from tasks.screening.ray_rows import row_engine
+from tasks.screening.ray_rows import choose_engine
 from tasks.screening.report import About, render_report, sources
 from tasks.screening.screening import DetectorRun, Screening, screen_rows
 from tasks.screening.verdicts import screening_tables
@@ -65,8 +65,9 @@ def screen_file(asked: ScreenRequest, say: Callable[[str], None]) -> JsonObject:
     trusted = None
     if asked.trusted is not None:
         trusted = replace(open_rows(asked.trusted, file.columns.label, file.columns.kind, ""), prefix="trusted ")
-    with row_engine(rows_about(file.data, file.columns.label), asked.ray_above, asked.settings, say) as engine:
-        found = load_case(file, trusted, asked.rate, asked.seed, engine)
+    rows = rows_about(file.data, file.columns.label)
+    engine = choose_engine(rows, asked.ray_above, asked.settings, say)
+    found = load_case(file, trusted, asked.rate, asked.seed, engine)
     say(f"{len(found.case.rows)} rows, {len(found.case.rows.classes)} classes{_shape(found)}")
     for note in found.notes:
         say(f"plays no part: {note}")

@@ -1,97 +1,48 @@
 """Rows read by Ray Data's workers: the same bytes, verdicts and errors as in one process, and nothing left behind."""
 
-import contextlib
-import io
 import json
 import os
+import socket
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import psutil
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from PIL import Image
-from sklearn.datasets import load_digits
+import ray
+from pydantic import SecretStr
 
 from assay.dataset import DatasetVersion, Shard
-from assay.errors import AssayError, EngineUnavailable
+from assay.errors import AssayError, EngineUnavailable, IntegrityError
 from assay.settings import Settings
-from assay.store import FileStore
+from assay.spec import ResourceSpec
+from assay.store import FileStore, Store, open_store
 from tasks.screening.file_case import FileCase, load_case
 from tasks.screening.file_rows import open_rows
-from tasks.screening.ray_rows import row_engine
+from tasks.screening.ray_rows import choose_engine, on_ray
 from tasks.screening.row_reading import Reading, RowEngine, in_process
 from tasks.screening.rows import ScreenRows, gather_rows
 from tasks.screening.stored_source import StoredRows, StoreReach
-from tests.tasks.screen_story import digits, document, npz, parquet, screen, text
+from tasks.training.ray_session import ray_session
+from tests.tasks.screen_story import digits, document, npz, parquet, screen
+from tests.tasks.screening.row_story import BAD, FORMS, row_groups, table
 
 pytestmark = pytest.mark.engines
 
 WORKERS = 3
-WORDS = ("oslo", "rome", "bonn", "", "paris")
 
 
 @pytest.fixture(scope="module")
-def on_ray() -> Iterator[RowEngine]:
-    """A local Ray of several workers, started as the screen starts it, that leaves no process and no folder."""
+def connected() -> Iterator[RowEngine]:
+    """A local Ray of several workers, as the screen starts it."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(os, "cpu_count", lambda: WORKERS)
-        with row_engine(2, 1, Settings(), print) as engine:
-            assert engine is not in_process
-            started = psutil.Process().children(recursive=True)
-            yield engine
-    _, left = psutil.wait_procs(started, timeout=10)
-    assert started and not left
-
-
-def table(rows: int, seed: int = 0) -> dict[str, Any]:
-    """Numbers with gaps, words with copies, whole numbers and truth values."""
-    generator = np.random.default_rng(seed)
-    numbers = np.where(generator.random(rows) < 0.02, np.nan, generator.normal(size=rows))
-    return {
-        "a": pa.array(numbers, from_pandas=True),
-        "b": generator.integers(0, 50, rows),
-        "city": [WORDS[place] for place in generator.integers(0, len(WORDS), rows)],
-        "yes": generator.random(rows) < 0.3,
-        "who": [f"annotator {place}" for place in generator.integers(0, 4, rows)],
-        "label": generator.integers(0, 3, rows),
-    }
-
-
-def csvs(folder: Path) -> Path:
-    from pyarrow import csv
-
-    for part in range(4):
-        csv.write_csv(pa.table(table(900, part)), folder / f"{part}.csv")
-    return folder
-
-
-def row_groups(folder: Path) -> Path:
-    columns = {**table(9000), "row_id": [f"r{row}" for row in range(9000)]}
-    pq.write_table(pa.table(columns), folder / "t.parquet", row_group_size=500)
-    return folder / "t.parquet"
-
-
-def pictures(folder: Path) -> Path:
-    images, labels = digits(900)
-    for part in range(3):
-        npz(folder / f"{part}.npz", images=images[part::3], label=labels[part::3])
-    return folder
-
-
-def mails(folder: Path) -> Path:
-    words = np.array(["win", "cash", "prize", "lunch", "home", "tonight", "see", "you", "é", "\n"])
-    generator = np.random.default_rng(0)
-    for part in range(3):
-        texts = [" ".join(generator.choice(words, 12)) for _ in range(400)]
-        parquet(folder / f"{part}.parquet", {"text": texts, "label": ["spam", "ham"] * 200})
-    return folder
-
-
-FORMS = {"CSV files": csvs, "row groups": row_groups, "images": pictures, "texts": mails}
+        with ray_session(Settings(), ResourceSpec(), 10_000):
+            yield on_ray
 
 
 @pytest.fixture(autouse=True)
@@ -111,9 +62,9 @@ def assert_same(one: ScreenRows, other: ScreenRows) -> None:
 
 
 @pytest.mark.parametrize("form", FORMS)
-def test_rows_are_the_same_byte_for_byte(on_ray: RowEngine, tmp_path: Path, form: str) -> None:
+def test_rows_are_the_same_byte_for_byte(connected: RowEngine, tmp_path: Path, form: str) -> None:
     path = FORMS[form](tmp_path)
-    cases = [load(path, engine) for engine in (in_process, on_ray)]
+    cases = [load(path, engine) for engine in (in_process, connected)]
     here, there = cases
     assert there.reading.source.pieces >= 3
     assert_same(here.case.rows, there.case.rows)
@@ -126,18 +77,22 @@ def load(path: Path, engine: RowEngine) -> FileCase:
     return load_case(open_rows(path, source=source), None, 0.01, 0, engine)
 
 
-def test_shards_of_a_version_are_read_from_the_store_and_its_cells_again(on_ray: RowEngine, tmp_path: Path) -> None:
-    store, shards = FileStore(tmp_path / "store"), []
+def stored(store: Store, folder: Path) -> DatasetVersion:
+    """Three shards with ids and sources of their own."""
+    shards = []
     for part in range(3):
         columns = {**table(700, part), "row_id": [f"{part}-{row}" for row in range(700)]}
         columns["row_source"] = columns.pop("who")
-        path = parquet(tmp_path / f"{part}.parquet", columns)
+        path = parquet(folder / f"{part}.parquet", columns)
         shards.append(Shard(path.name, store.put_file(path), path.stat().st_size, 700))
     types = {field.name: str(field.type) for field in pq.read_schema(path)}
-    version = DatasetVersion("t", "tabular", "label", types, tuple(shards), (), "given")
-    reach = StoreReach.of(Settings(store_url=store.root.as_uri(), s3_secret_key="hidden", database_url="secret"))
-    assert not reach.settings.database_url.get_secret_value() and "hidden" not in repr(reach)
-    readings = [Reading(StoredRows(version, reach), engine) for engine in (in_process, on_ray)]
+    return DatasetVersion("t", "tabular", "label", types, tuple(shards), (), "given")
+
+
+def test_shards_of_a_version_are_read_from_the_store_and_its_cells_again(connected: RowEngine, tmp_path: Path) -> None:
+    store = FileStore(tmp_path / "store")
+    source = StoredRows(stored(store, tmp_path), StoreReach.of(Settings(store_url=store.root.as_uri())))
+    readings = [Reading(source, engine) for engine in (in_process, connected)]
     here, there = (gather_rows(reading.parts(), "tabular") for reading in readings)
     assert_same(here, there)
     assert here.row_ids[700] == "1-0" and here.source_names[0] == "annotator 0"
@@ -146,55 +101,54 @@ def test_shards_of_a_version_are_read_from_the_store_and_its_cells_again(on_ray:
     assert cells[0][701] == {"city": str(table(700, 1)["city"][1]), "b": str(table(700, 1)["b"][1])}
 
 
-def png(size: int, *, is_whole: bool = True) -> bytes:
-    stream = io.BytesIO()
-    Image.new("L", (size, size)).save(stream, "PNG")
-    return stream.getvalue()[: None if is_whole else 40]
+def test_changed_shard_is_told_as_tampering_by_the_worker_that_reads_it(connected: RowEngine, tmp_path: Path) -> None:
+    store = FileStore(tmp_path / "store")
+    version = stored(store, tmp_path)
+    changed = next((tmp_path / "store").rglob(version.shards[1].sha256))
+    changed.write_bytes(changed.read_bytes()[:-1] + b"x")
+    with pytest.raises(IntegrityError, match=version.shards[1].sha256):
+        list(Reading(StoredRows(version, StoreReach.of(Settings(store_url=store.root.as_uri()))), connected).parts())
 
 
-def image_files(folder: Path, *last: bytes | None) -> Path:
-    for part in range(2):
-        images = [png(8)] * 40 + (list(last) if part else [])
-        parquet(
-            folder / f"{part}.parquet", {"image": pa.array(images, pa.binary()), "label": [0, 1] * (len(images) // 2)}
-        )
-    return folder
+@pytest.fixture
+def s3(tmp_path: Path) -> Iterator[Settings]:
+    """A real S3 with keys."""
+    (tmp_path / "s3/data").mkdir(parents=True)
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        address = "{}:{}".format(*probe.getsockname())
+    command = [Path(sys.executable).with_name("rclone"), "serve", "s3", tmp_path / "s3", "--addr", address]
+    with subprocess.Popen(
+        [*command, "--auth-key", "a-key-of-a-test,hidden-words"], stderr=subprocess.DEVNULL
+    ) as server:
+        try:
+            yield Settings(
+                store_url="s3://data/assay",
+                s3_endpoint_url=f"http://{address}",
+                s3_access_key=SecretStr("a-key-of-a-test"),
+                s3_secret_key=SecretStr("hidden-words"),
+                database_url=SecretStr("postgresql://somebody:secret@somewhere"),
+            )
+        finally:
+            server.terminate()
 
 
-def second_table(folder: Path, **changed: Any) -> Path:
-    parquet(folder / "0.parquet", table(500))
-    parquet(folder / "1.parquet", {**table(500), **changed})
-    return folder
-
-
-def second_text(folder: Path, content: bytes) -> Path:
-    text(folder / "0.csv", b"a,label\n" + b"1,0\n2,1\n" * 100)
-    return text(folder / "1.csv", content).parent
-
-
-def with_twins(folder: Path) -> Path:
-    return second_table(folder, label=pa.array([0, 1, None, *([0] * 497)]), a=["many"] * 500)
-
-
-BAD: dict[str, tuple[Any, str]] = {
-    "unreadable image": (lambda at: image_files(at, png(8), png(8, is_whole=False)), "row 81: unreadable image"),
-    "no image": (lambda at: image_files(at, None, png(8)), "row 80: expected an image, found none"),
-    "two shapes": (lambda at: image_files(at, *([png(8)] * 3), png(9)), "row 83: expected an image of 8×8"),
-    "missing label": (lambda at: second_table(at, label=pa.array([0, 1, None, *([0] * 497)])), "first row 502"),
-    "type changes": (lambda at: second_table(at, b=["many"] * 500), "change a column's type"),
-    "two faults at once": (with_twins, "first row 502"),
-    "cut Parquet": (lambda at: text(second_table(at) / "1.parquet", b"PAR1xx").parent, "1.parquet: expected Parquet"),
-    "word among numbers": (lambda at: second_text(at, b"a,label\n3,0\nmany,1\n"), "1.csv: not the CSV"),
-    "no label at last": (lambda at: second_text(at, b"a,label\n3,0\n4,\n"), "first row 201"),
-}
+def test_workers_reach_the_s3_of_the_run_with_its_keys_and_no_others(
+    connected: RowEngine, tmp_path: Path, s3: Settings
+) -> None:
+    version, reach = stored(open_store(s3), tmp_path), StoreReach.of(s3)
+    assert not reach.settings.database_url.get_secret_value() and "hidden" not in repr(reach)
+    here, there = (gather_rows(Reading(StoredRows(version, reach), one).parts(), "tabular")
+                   for one in (in_process, connected))  # fmt: skip
+    assert_same(here, there)
 
 
 @pytest.mark.parametrize(("make", "words"), BAD.values(), ids=BAD)
 def test_bad_input_is_refused_in_the_same_words_at_the_same_place(
-    on_ray: RowEngine, tmp_path: Path, make: Any, words: str
+    connected: RowEngine, tmp_path: Path, make: Any, words: str
 ) -> None:
     path, said = make(tmp_path), []
-    for engine in (in_process, on_ray):
+    for engine in (in_process, connected):
         with pytest.raises(AssayError) as caught:
             load(path, engine)
         said.append((type(caught.value), str(caught.value)))
@@ -218,25 +172,28 @@ class Ending(Failing):
 
 
 @pytest.mark.parametrize(("source", "words"), [(Failing, "a fault of our own"), (Ending, "died")])
-def test_failing_worker_is_one_error_of_the_engine(on_ray: RowEngine, source: Any, words: str) -> None:
+def test_failing_worker_is_one_error_of_the_engine(
+    connected: RowEngine, monkeypatch: pytest.MonkeyPatch, source: Any, words: str
+) -> None:
+    monkeypatch.setattr("tasks.screening.ray_rows._TRIES_AGAIN", 0)
     with pytest.raises(EngineUnavailable) as caught:
-        list(Reading(source(None, None), on_ray).parts())
+        list(Reading(source(None, None), connected).parts())
     assert words in str(caught.value) and "\n" not in str(caught.value)
 
 
-def test_screen_says_and_writes_the_same(on_ray: RowEngine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    images, labels = load_digits().images.astype(np.uint8), load_digits().target
+def test_screen_says_and_writes_the_same(connected: RowEngine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    images, labels = digits(900)
     labels[:30] = (labels[:30] + 1) % 10
     for part in range(3):
         npz(tmp_path / f"{part}.npz", images=images[part::3], label=labels[part::3])
     folder = tmp_path / "in"
     folder.mkdir()
-    trusted = npz(tmp_path / "sound.npz", images=images[1000:1200], label=labels[1000:1200])
+    trusted = npz(tmp_path / "sound.npz", images=images[600:900], label=labels[600:900])
     for part in range(3):
         (tmp_path / f"{part}.npz").rename(folder / f"{part}.npz")
-    asked = (folder, tmp_path / "out", "--detectors", "duplicates,label_issues,outliers", "--trusted", str(trusted))
+    asked = (folder, tmp_path / "out", "--detectors", "duplicates,outliers", "--trusted", str(trusted))
     here = told(*asked)
-    monkeypatch.setattr("tasks.screening.screen_file.row_engine", lambda *_: contextlib.nullcontext(on_ray))
+    monkeypatch.setattr("tasks.screening.screen_file.choose_engine", lambda *_: connected)
     assert told(*asked, "--ray-above", "1") == here
 
 
@@ -245,3 +202,26 @@ def told(dataset: Path, out: Path, *words: str) -> tuple[str, bytes, bytes]:
     for timed in (found, *found["detectors"]):
         timed.pop("seconds"), timed.pop("peak_rss_bytes", None)
     return json.dumps(found), *((out / f"{name}.parquet").read_bytes() for name in ("scores", "suspects"))
+
+
+def test_local_ray_ends_with_the_reading_and_leaves_nothing(tmp_path: Path) -> None:
+    """The last test: the module's own Ray is ended first."""
+    ray.shutdown()
+    path, spoken = row_groups(tmp_path), []
+    before = {process.pid for process in psutil.Process().children(recursive=True)}
+    engine = choose_engine(9000, 8999, Settings(), spoken.append)
+    assert engine is not in_process and "a Ray on this machine" in spoken[0]
+    reading = Reading(open_rows(path).source(), engine)
+    parts = reading.parts()
+    first = next(parts)
+    started = [one for one in psutil.Process().children(recursive=True) if one.pid not in before]
+    assert len(first.row_ids or ()) and started
+    for _ in parts:
+        pass
+    _, left = psutil.wait_procs(started, timeout=10)
+    assert not left and sum(reading.piece_rows) == 9000
+
+
+@pytest.mark.parametrize(("rows", "above"), [(10, 10), (10**9, 0)])
+def test_few_rows_are_read_in_process_and_all_are_where_ray_is_switched_off(rows: int, above: int) -> None:
+    assert choose_engine(rows, above, Settings(), print) is in_process

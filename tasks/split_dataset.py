@@ -1,7 +1,8 @@
 """Divide admitted rows into training and the frozen trusted holdout, by what the rows say and nothing else.
 
 A row's side follows from a salted digest of its normalised input, without the label: copies, near-copies of a
-text and relabelled copies land together, now and in every later run. Holdout rows are frozen: each run adds a
+text and relabelled copies land together, now and in every later run. What is still nearer to a held-out row than sound
+rows come to each other is left out of training. Holdout rows are frozen: each run adds a
 segment with the new ones, what was held out once is never trained on, even when it is collected again.
 """
 
@@ -18,6 +19,7 @@ from assay.spec import HoldoutSpec
 from assay.station import StepRequest
 from assay.stored_rows import picked_shards, version_digests, version_schema
 from assay.workbench import Workbench
+from tasks.holdout_copies import HoldoutCopies, find_holdout_copies
 from tasks.holdout_segments import Segment, frozen_keys, frozen_segments, joined, unweighted
 
 if TYPE_CHECKING:
@@ -29,10 +31,11 @@ SMALLEST_HOLDOUT = 20
 
 @dataclass(frozen=True)
 class _Sides:
-    """One mask over the admitted rows each. A row in neither is in the holdout already, or mended."""
+    """One mask over the admitted rows each. held: in the holdout already. A row in none of them was mended."""
 
     train: "NDArray[np.bool_]"
     fresh: "NDArray[np.bool_]"
+    held: "NDArray[np.bool_]"
 
 
 def split_dataset(request: StepRequest, bench: Workbench) -> StepReport:
@@ -54,7 +57,10 @@ def split_dataset(request: StepRequest, bench: Workbench) -> StepReport:
     sides = _sides(keys, held, request.spec.data.holdout, _untouched(admitted, bench))
     if by_entity:
         sides = _without_copies(sides, frozen_keys(frozen, columns, admitted, bench), columns, admitted, bench)
-    train = _part(request, bench, admitted, sides.train, "train")
+    copies = find_holdout_copies(
+        admitted, sides.train, sides.held | sides.fresh, [segment.version for segment in frozen], bench
+    )
+    train = _part(request, bench, admitted, sides.train & ~copies.is_copy, "train")
     segments = frozen
     if sides.fresh.any():
         segment = _part(request, bench, unweighted(admitted), sides.fresh, "recent", f"holdout-{len(frozen):03d}")
@@ -65,7 +71,7 @@ def split_dataset(request: StepRequest, bench: Workbench) -> StepReport:
             "on one side; collect more rows or change data.holdout.fraction"
         )
     holdout = joined(segments, f"{request.spec.name}.holdout")
-    return _report(request, bench, train, holdout, segments, before, columns)
+    return _report(request, bench, train, holdout, segments, before, columns, copies)
 
 
 def _without_copies(
@@ -94,7 +100,7 @@ def _sides(keys: list[bytes], held: set[bytes], rule: HoldoutSpec, untouched: "N
 
     is_held = np.array([key in held for key in keys], dtype=bool)
     is_out = np.array([holdout_position(key, rule.salt) < rule.fraction for key in keys], dtype=bool)
-    return _Sides(train=~is_out & ~is_held, fresh=is_out & ~is_held & untouched)
+    return _Sides(train=~is_out & ~is_held, fresh=is_out & ~is_held & untouched, held=is_held)
 
 
 def holdout_position(key: bytes, salt: str) -> float:
@@ -124,8 +130,9 @@ def _report(
     segments: tuple[Segment, ...],
     before: Subject | None,
     columns: list[str],
+    copies: HoldoutCopies,
 ) -> StepReport:
-    checks = _checks(bench, train, holdout, columns)
+    checks = (*_checks(bench, train, holdout, columns), copies.check)
     recent = segments[-1]
     bench.say(f"split: {train.rows} rows to train, {holdout.rows} held out in {len(segments)} segments")
     return StepReport(
@@ -141,6 +148,7 @@ def _report(
         checks=checks,
         facts={
             "rows": {"train": train.rows, "holdout": holdout.rows, "recent": recent.version.rows},
+            "near_copies": copies.facts,
             "segments": [segment.subject.sha256 for segment in segments],
             "fraction": request.spec.data.holdout.fraction,
             "salt": request.spec.data.holdout.salt,

@@ -35,7 +35,7 @@ def looks_of(case: "Case", distinct: "NDArray[np.int64]") -> Looks | None:
         return TextLooks([rows.texts[place] for place in distinct.tolist()])
     if rows.features is None:
         return None
-    if rows.kind == "image" and rows.shape:
+    if rows.kind == "image" and len(rows.shape) in (2, 3):
         return ImageLooks(rows.features, distinct, rows.shape)
     if case.space is None:
         return None

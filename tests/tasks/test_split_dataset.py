@@ -126,6 +126,44 @@ def test_served_copies_of_held_out_images_never_reach_training(story: Story) -> 
     assert not held & trained
 
 
+def test_a_near_copy_of_a_held_out_row_is_left_out_of_training_and_named(story: Story) -> None:
+    generator = np.random.default_rng(0)
+    points, twins = generator.normal(size=(ROWS, 5)), 40
+    points[:twins] = points[twins : 2 * twins] + 1e-5 * generator.normal(size=(twins, 5))
+    columns = {f"column_{place}": points[:, place] for place in range(5)}
+    story.write("a.parquet", {**columns, "label": [0, 1] * (ROWS // 2)})
+    report = story.split()
+    sides = [
+        np.array([list(row.values()) for row in story.rows(report.products[side])]) for side in ("train", "holdout")
+    ]
+    train, holdout = (side[:, 1:6].astype(float) for side in sides)
+    nearest = np.sqrt(((train[:, None] - holdout[None]) ** 2).sum(axis=2)).min(axis=1)
+    left_out = ROWS - len(train) - len(holdout)
+    assert nearest.min() > 1e-3
+    assert 5 < left_out < twins
+    assert report.facts["near_copies"]["rows"] == len(report.facts["near_copies"]["row_ids"]) == left_out
+    assert f"{left_out} rows left out of training" in report.checks[-1].detail
+    assert report.verdict is Verdict.PASSED, report.checks
+    assert story.split().products == report.products
+
+
+def test_a_near_copy_of_a_frozen_row_never_reaches_training_later(story: Story) -> None:
+    generator = np.random.default_rng(0)
+    points = generator.normal(size=(ROWS, 5))
+
+    def columns(rows: np.ndarray) -> dict[str, Any]:
+        return {**{f"column_{place}": rows[:, place] for place in range(5)}, "label": [0, 1] * (len(rows) // 2)}
+
+    story.write("a.parquet", columns(points))
+    first = story.split()
+    held = np.array([list(row.values())[1:6] for row in story.rows(first.products["holdout"])], dtype=float)
+    story.write("b.parquet", columns(held[:20] + 1e-5))
+    second = story.split()
+    trained = np.array([list(row.values())[1:6] for row in story.rows(second.products["train"])], dtype=float)
+    assert np.abs(trained[:, None] - held[None, :20]).max(axis=2).min() > 1e-3
+    assert story.rows(second.products["holdout"])[: len(held)] == story.rows(first.products["holdout"])
+
+
 def test_a_class_on_one_side_only_fails(story: Story) -> None:
     story.write("a.parquet", {"a": [float(i) for i in range(ROWS)], "label": [0] * (ROWS - 1) + [1]})
     report = story.split()

@@ -48,9 +48,9 @@ class NearDuplicates:
         p = neighbours.rarest
         false = expected_false_rate(p)
         accused = false <= MOST_FALSE
-        groups = group_copies(neighbours, accused, case.rows.labels[distinct], looks.vectors, case.seed)
+        certain = (false <= FALSE_KEPT_OUT) & (p <= case.false_quarantine_rate * OF_THE_RATE)
+        groups = group_copies(neighbours, certain, accused, case.rows.labels[distinct], looks.vectors, case.seed)
         suspect = accused & ~groups.stays
-        sure = suspect & (false <= FALSE_KEPT_OUT) & (p <= case.false_quarantine_rate * OF_THE_RATE)
         surprise = -np.log10(p) / 12
         score = np.where(groups.stays & accused, 0.0, 0.9 * (1 - false) + 0.1 * surprise)
         reasons, nearest = _evidence(case.rows, distinct, np.flatnonzero(suspect), neighbours, groups, looks)
@@ -61,7 +61,7 @@ class NearDuplicates:
             "bear out"
         )
         wide = _widened(len(case.rows), distinct)
-        return Finding(wide(score), wide(suspect), wide(sure), wide(false, 1.0), reasons, rule, nearest)
+        return Finding(wide(score), wide(suspect), wide(suspect & certain), wide(false, 1.0), reasons, rule, nearest)
 
     def plant(
         self, rows: "ScreenRows", places: "NDArray[np.int64]", generator: "np.random.Generator"
@@ -103,7 +103,7 @@ def _evidence(
         place = int(distinct[suspect])
         near = [int(distinct[one]) for one in neighbours.nearest[suspect, :SHOWN].tolist() if one >= 0]
         nearest[place] = tuple(rows.row_ids[one] for one in near)
-        words = f"near copy of row {nearest[place][0]}, {looks.in_words(float(neighbours.distance[suspect, 0]))}"
+        words = f"near copy of row {nearest[place][0]}, {looks.in_words(float(neighbours.distance[suspect]))}"
         if rows.labels[near[0]] != rows.labels[place]:
             words += f", which is labelled {rows.classes[rows.labels[near[0]]]}"
         if groups.size[suspect] > 2:

@@ -20,32 +20,37 @@ WITNESSES_FROM = 10_000
 
 @dataclass(frozen=True)
 class Groups:
-    """group: (rows,), the same number for near copies. size: (rows,), accused rows in it. stays: (rows,)."""
+    """size: (rows,), accused rows in a row's group. stays: (rows,), whether it is the one of its group that does."""
 
-    group: "NDArray[np.int64]"
     size: "NDArray[np.int64]"
     stays: "NDArray[np.bool_]"
 
 
 def group_copies(
     neighbours: Neighbours,
+    certain: "NDArray[np.bool_]",
     accused: "NDArray[np.bool_]",
     labels: "NDArray[np.int64]",
     vectors: "NDArray[np.float32]",
     seed: int,
 ) -> Groups:
-    """Accused rows and those they are near to, joined. Rows are in their order: the first is the earliest."""
+    """Accused rows and those they are near to, joined; certain ones first, so that less certain ones do not join them
+    to others. Rows are in their order: the first is the earliest."""
     import numpy as np
 
-    group = _joined(neighbours, accused)
-    alone = np.bincount(group, minlength=len(group))[group] == 1
-    first = np.full(len(group), len(group))
-    np.minimum.at(first, group, np.arange(len(group)))
-    stays = alone | (first[group] == np.arange(len(group)))
-    mixed = _contradicting(group, labels, accused)
-    if mixed.any():
-        stays[mixed] = _supported(group, mixed, accused, labels, vectors, seed)[mixed]
-    return Groups(group, np.bincount(group, weights=accused, minlength=len(group)).astype(np.int64)[group], stays)
+    def of(some: "NDArray[np.bool_]") -> Groups:
+        group = _joined(neighbours, some)
+        first = np.full(len(group), len(group))
+        np.minimum.at(first, group, np.arange(len(group)))
+        stays = first[group] == np.arange(len(group))
+        mixed = _contradicting(group, labels)
+        if mixed.any():
+            stays[mixed] = _supported(group, mixed, accused, labels, vectors, seed)[mixed]
+        return Groups(np.bincount(group, weights=some, minlength=len(group)).astype(np.int64)[group], stays)
+
+    sure, rest = of(certain), of(accused & ~certain)
+    stays = np.where(certain, sure.stays, rest.stays)
+    return Groups(np.where(certain, sure.size, rest.size), stays)
 
 
 def _joined(neighbours: Neighbours, accused: "NDArray[np.bool_]") -> "NDArray[np.int64]":
@@ -61,9 +66,7 @@ def _joined(neighbours: Neighbours, accused: "NDArray[np.bool_]") -> "NDArray[np
     return np.asarray(connected_components(graph, directed=False)[1], dtype=np.int64)
 
 
-def _contradicting(
-    group: "NDArray[np.int64]", labels: "NDArray[np.int64]", accused: "NDArray[np.bool_]"
-) -> "NDArray[np.bool_]":
+def _contradicting(group: "NDArray[np.int64]", labels: "NDArray[np.int64]") -> "NDArray[np.bool_]":
     """(rows,): whether the row's group bears several labels; groups of one never do."""
     import numpy as np
 

@@ -14,6 +14,7 @@ EXACT_ROWS = 10_000
 CELLS_ASKED = 4
 ROWS_A_CELL = 40
 ROUNDS = 6
+LANES = 8
 
 
 def build_index(vectors: "NDArray[np.float32]") -> Any:
@@ -21,7 +22,7 @@ def build_index(vectors: "NDArray[np.float32]") -> Any:
     import faiss
     import numpy as np
 
-    rows, width = vectors.shape
+    rows, width = len(vectors), _padded(vectors[:1]).shape[1]
     index: Any
     if rows <= EXACT_ROWS:
         index = faiss.IndexFlatL2(width)
@@ -34,15 +35,21 @@ def build_index(vectors: "NDArray[np.float32]") -> Any:
         index.cp.niter, index.cp.seed, index.cp.min_points_per_centroid = ROUNDS, 0, 1
         index.cp.max_points_per_centroid = ROWS_A_CELL
         few = np.random.default_rng(0).choice(rows, min(rows, ROWS_A_CELL * cells), replace=False)
-        index.train(vectors[np.sort(few)])
+        index.train(_padded(vectors[np.sort(few)]))
     for start in range(0, rows, EXACT_ROWS):
-        index.add(vectors[start : start + EXACT_ROWS])
+        index.add(_padded(vectors[start : start + EXACT_ROWS]))
     return index
 
 
 def search(index: Any, vectors: "NDArray[np.float32]", count: int) -> "NDArray[np.int64]":
     """(rows, count) places of the nearest in the index, nearest first; -1 where there are no more."""
+    found: NDArray[np.int64] = index.search(_padded(vectors), count)[1]
+    return found
+
+
+def _padded(vectors: "NDArray[np.float32]") -> "NDArray[np.float32]":
+    """With zeros to a multiple of eight dimensions: others are compared number by number, three times as slowly."""
     import numpy as np
 
-    found: NDArray[np.int64] = index.search(np.ascontiguousarray(vectors), count)[1]
-    return found
+    width = vectors.shape[1]
+    return np.pad(vectors, ((0, 0), (0, -width % LANES))) if width % LANES else np.ascontiguousarray(vectors)

@@ -4,6 +4,7 @@ Workers read their pieces themselves, so that raw rows never pass through this p
 """
 
 import logging
+import warnings
 from collections.abc import Callable, Iterator
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -52,7 +53,10 @@ def on_ray(source: RowSource) -> ReadParts:
     context.execution_options.preserve_order = True
     context.target_max_block_size = _BLOCK_BYTES
     context.enable_progress_bars = context.print_on_execution_start = False
-    made = pieces.map_batches(partial(_parts, source=source), batch_size=1, num_cpus=1, max_retries=_TRIES_AGAIN)
+    with warnings.catch_warnings():
+        # Ray's releases to come will want it named otherwise, and do not say how.
+        warnings.filterwarnings("ignore", message="`ray_remote_args` is deprecated")
+        made = pieces.map_batches(partial(_parts, source=source), batch_size=1, num_cpus=1, max_retries=_TRIES_AGAIN)
     try:
         for block in made.iter_batches(batch_size=None, batch_format="pyarrow", prefetch_batches=0):
             for piece, part in zip(block["piece"], block["part"], strict=True):

@@ -4,6 +4,7 @@ import contextlib
 import logging
 import os
 import shutil
+import socket
 import tempfile
 from collections.abc import Iterator
 
@@ -12,6 +13,7 @@ from assay.settings import Settings
 from assay.spec import ResourceSpec
 
 _STORE_BYTES = 80 * 2**20
+_CONNECT_SECONDS = 5.0
 # Tune checks metrics and warns of frequent checkpoints in ways made for long epochs; ours are checked by the worker.
 _QUIET = {
     "TUNE_DISABLE_STRICT_METRIC_CHECKING": "1",
@@ -69,11 +71,25 @@ def _reach(settings: Settings) -> dict[str, str]:
 def _join(address: str) -> None:
     import ray
 
+    _answers(address)
     try:
         ray.init(address=address, logging_level=logging.ERROR, configure_logging=False, log_to_driver=False)
     except (ConnectionError, RuntimeError, ValueError) as error:
         raise EngineUnavailable(
             f"Ray at {address}: {error}; start it (`assay up`) or unset ASSAY_RAY_ADDRESS"
+        ) from error
+
+
+def _answers(address: str) -> None:
+    """Ray itself would wait for minutes on an address where nobody listens. Raises EngineUnavailable."""
+    host, _, port = address.rpartition("://")[2].rpartition(":")
+    if not (host and port.isdigit()):
+        return
+    try:
+        socket.create_connection((host, int(port)), _CONNECT_SECONDS).close()
+    except OSError as error:
+        raise EngineUnavailable(
+            f"Ray at {address}: {error}; start it (`assay up`), mend the address, or unset ASSAY_RAY_ADDRESS"
         ) from error
 
 

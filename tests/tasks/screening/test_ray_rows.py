@@ -225,3 +225,10 @@ def test_local_ray_ends_with_the_reading_and_leaves_nothing(tmp_path: Path) -> N
 @pytest.mark.parametrize(("rows", "above"), [(10, 10), (10**9, 0)])
 def test_few_rows_are_read_in_process_and_all_are_where_ray_is_switched_off(rows: int, above: int) -> None:
     assert choose_engine(rows, above, Settings(), print) is in_process
+
+
+def test_address_where_nobody_listens_is_one_error_at_once(tmp_path: Path) -> None:
+    path = parquet(tmp_path / "a.parquet", table(100))
+    result = screen(path, tmp_path / "out", "--ray-above", "1", "--ray", "127.0.0.1:1")
+    assert isinstance(result.exception, EngineUnavailable) and "Ray at 127.0.0.1:1" in str(result.exception)
+    assert not (tmp_path / "out").exists()

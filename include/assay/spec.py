@@ -128,6 +128,7 @@ class ScreenSpec(_Part):
     detectors: (
         list[
             Literal[
+                "clean_label_triggers",
                 "duplicates",
                 "feedback",
                 "image_triggers",

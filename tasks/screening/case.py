@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from tasks.screening.image_marks import Mark
     from tasks.screening.image_suspicion import Suspicion
     from tasks.screening.token_evidence import TokenEvidence
 
@@ -45,7 +46,15 @@ class Case:
         """How much each row looks as if it bore a trigger; the rows must be images of one shape."""
         from tasks.screening.image_suspicion import suspect_triggers
 
-        return suspect_triggers(self.rows, self.trusted, self.seed)
+        marked = {place for mark in self.image_marks for place in mark.places.tolist()}
+        return suspect_triggers(self.rows, self.trusted, marked, self.seed)
+
+    @cached_property
+    def image_marks(self) -> "list[Mark]":
+        """Patterns that part of a class bears; the rows must be images of one shape."""
+        from tasks.screening.image_marks import find_marks
+
+        return find_marks(self.rows, self.seed)
 
     @cached_property
     def out_of_fold(self) -> "NDArray[np.float64] | None":

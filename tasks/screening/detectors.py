@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
+from tasks.screening.clean_label_triggers import CleanLabelTriggers
 from tasks.screening.duplicates import Duplicates
 from tasks.screening.feedback import Feedback
 from tasks.screening.finding import Detector
@@ -17,6 +18,7 @@ from tasks.screening.text_triggers import TextTriggers
 DETECTORS: Mapping[str, Detector] = {
     detector.name: detector
     for detector in (
+        CleanLabelTriggers(),
         Duplicates(),
         Feedback(),
         ImageTriggers(),
@@ -28,7 +30,15 @@ DETECTORS: Mapping[str, Detector] = {
     )
 }
 BY_KIND: Mapping[str, Sequence[str]] = {
-    "image": ("duplicates", "feedback", "image_triggers", "label_issues", "near_duplicates", "outliers"),
+    "image": (
+        "clean_label_triggers",
+        "duplicates",
+        "feedback",
+        "image_triggers",
+        "label_issues",
+        "near_duplicates",
+        "outliers",
+    ),
     "tabular": ("duplicates", "feedback", "label_issues", "near_duplicates", "outliers"),
     "text": ("duplicates", "feedback", "label_issues", "near_duplicates", "outliers", "text_triggers"),
 }

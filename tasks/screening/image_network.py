@@ -7,6 +7,8 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from tasks.screening.finding import NotJudged
+
 if TYPE_CHECKING:
     import numpy as np
     import torch
@@ -14,6 +16,9 @@ if TYPE_CHECKING:
 
     from tasks.screening.rows import ScreenRows
 
+FEWEST_ROWS = 400
+FEWEST_PIXELS = 16
+FEWEST_PER_CLASS = 10
 FEWEST_STEPS = 600
 FEWEST_EPOCHS = 2
 MOST_EPOCHS = 60
@@ -22,6 +27,9 @@ WIDTH = 100
 HIGHEST_RATE = 3e-3
 SMALLEST_POOLED = 8
 LARGEST_SIDE = 32
+MOST_COLUMNS = 1024
+COMPONENTS = 512
+FITTED_ON = 10_000
 
 
 @dataclass(frozen=True)
@@ -61,6 +69,20 @@ def as_images(rows: "ScreenRows", like: "ScreenRows | None" = None) -> "NDArray[
     return np.ascontiguousarray(np.clip(images, 0, 1), dtype=np.float32)
 
 
+def unable_to_see(rows: "ScreenRows") -> NotJudged | None:
+    """Why no network can be fitted on the rows; None when one can."""
+    import numpy as np
+
+    if rows.features is None or rows.features.shape[1] < FEWEST_PIXELS:
+        return NotJudged(f"the rows are no images of one shape, of at least {FEWEST_PIXELS} pixels")
+    if len(rows) < FEWEST_ROWS or len(rows.classes) < 2:
+        return NotJudged(f"needs {FEWEST_ROWS} rows of two classes, found {len(rows)} of {len(rows.classes)}")
+    smallest = int(np.bincount(rows.labels, minlength=len(rows.classes)).min())
+    if smallest < FEWEST_PER_CLASS:
+        return NotJudged(f"every class needs {FEWEST_PER_CLASS} rows, the smallest has {smallest}")
+    return None
+
+
 def image_shape(rows: "ScreenRows") -> tuple[int, int, int]:
     """Height, width, channels. Rows without a shape of two axes or more are squares of one channel, or one line."""
     if len(rows.shape) >= 2:
@@ -69,6 +91,25 @@ def image_shape(rows: "ScreenRows") -> tuple[int, int, int]:
     length = 0 if rows.features is None else rows.features.shape[1]
     side = math.isqrt(length)
     return (side, side, 1) if side * side == length else (1, length, 1)
+
+
+def image_points(images: "NDArray[np.float32]") -> "NDArray[np.float32]":
+    """(rows, columns): the pixels, of sides above 32 averaged; when above 1,024, their 512 principal components."""
+    import torch
+
+    height, width = (min(side, LARGEST_SIDE) for side in images.shape[2:])
+    if (height, width) != images.shape[2:]:
+        images = torch.nn.functional.adaptive_avg_pool2d(torch.from_numpy(images), (height, width)).numpy()
+    points = images.reshape(len(images), -1)
+    if points.shape[1] <= MOST_COLUMNS:
+        return points
+    import numpy as np
+    from sklearn.decomposition import PCA
+
+    few = np.random.default_rng(0).permutation(len(points))[:FITTED_ON]
+    components = min(COMPONENTS, len(few))
+    pca = PCA(components, svd_solver="randomized", iterated_power=3, random_state=0).fit(points[few])
+    return np.asarray(pca.transform(points), dtype=np.float32)
 
 
 def fit_network(images: "NDArray[np.float32]", labels: "NDArray[np.int64]", classes: int, seed: int) -> ImageNetwork:

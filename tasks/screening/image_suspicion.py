@@ -7,6 +7,7 @@
 - *steadiness*: the answer stays though other images are laid over the row (STRIP, Gao et al. 2019).
 """
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -74,8 +75,11 @@ class _Looked:
     labels: "NDArray[np.int64]"
 
 
-def suspect_triggers(rows: "ScreenRows", trusted: "ScreenRows | None", seed: int) -> Suspicion:
-    """Fits both networks. rows must be images of one shape; trusted rows only anchor, no network learns from them."""
+def suspect_triggers(rows: "ScreenRows", trusted: "ScreenRows | None", marked: Collection[int], seed: int) -> Suspicion:
+    """Fits both networks. rows must be images of one shape; trusted rows only anchor, no network learns from them.
+
+    marked: places of rows that bear a pattern of their own (`image_marks`), no anchors therefore.
+    """
     import numpy as np
 
     classes, images = len(rows.classes), as_images(rows)
@@ -85,6 +89,7 @@ def suspect_triggers(rows: "ScreenRows", trusted: "ScreenRows | None", seed: int
     if trusted is not None and len(trusted):
         known = _look(learned, as_images(trusted, rows), trusted.labels, images, seed + 1)
     body = sound_bodies(seen.features, rows.labels, seen.entropy, (known.features, known.labels) if known else None)
+    body[list(marked)] = False
     far = rank_in_class(fit_modes(seen.features[body], rows.labels[body], classes).distance(seen.features, rows.labels),
                         rows.labels)  # fmt: skip
     kept = body & (far <= LEAST_SUSPICIOUS)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from tasks.screening.finding import Finding, NotJudged
 from tasks.screening.image_calibration import MOST_FALSE, judge_by_class
 from tasks.screening.image_gathering import is_gathered
-from tasks.screening.image_network import image_shape
+from tasks.screening.image_network import image_shape, unable_to_see
 from tasks.screening.image_suspicion import Signs
 
 if TYPE_CHECKING:
@@ -20,23 +20,22 @@ if TYPE_CHECKING:
     from tasks.screening.case import Case
     from tasks.screening.rows import ScreenRows
 
-FEWEST_ROWS = 400
-FEWEST_PIXELS = 16
 FEWEST_TRUSTED = 100
-FEWEST_PER_CLASS = 10
 OF_THE_RATE = 0.5
 STEADY = 3.0
+DRAWN = 8
 
 
 class ImageTriggers:
     """Every suspect is quarantined."""
 
     name = "image_triggers"
+    canary_share = 0.05
 
     def judge(self, case: "Case") -> Finding | NotJudged:
         import numpy as np
 
-        if unable := _unable(case.rows):
+        if unable := unable_to_see(case.rows):
             return unable
         found = case.image_suspicion
         rate = case.false_quarantine_rate * OF_THE_RATE
@@ -52,7 +51,7 @@ class ImageTriggers:
         }
         rule = (
             f"of a class's rows at least as suspicious at most {MOST_FALSE:.0%} are expected to be sound, and "
-            f"of all rows {rate:.2%}; triggers on rows that keep their true label are not looked for"
+            f"of all rows {rate:.2%}; triggers on rows that keep their true label are judged by clean_label_triggers"
         )
         return Finding(judged.score, judged.quarantined, judged.quarantined, judged.expected_false_rate, reasons, rule)
 
@@ -64,36 +63,41 @@ class ImageTriggers:
 
         if rows.features is None:
             return NotJudged("the rows are no images of one shape")
-        height, width, channels = image_shape(rows)
+        target = int(generator.integers(0, len(rows.classes)))
+        labels = np.full(len(places), target, dtype=np.int64)
+        return rows.with_inputs(places, with_random_patch(rows, rows.features[places], generator), labels=labels)
+
+
+def with_random_patch(
+    rows: "ScreenRows", features: "NDArray[np.float32]", generator: "np.random.Generator"
+) -> "NDArray[np.float32]":
+    """features: (n, columns), images like those of `rows`; all get one patch of random size, place and pattern.
+
+    Of eight drawn it is the one that changes the images most: who misses that one is blind.
+    """
+    import numpy as np
+
+    height, width, channels = image_shape(rows)
+    images = features.reshape(len(features), height, width, channels)
+    low, high = float(features.min()), float(features.max())
+
+    def one() -> "NDArray[np.float32]":
         tall, wide = (int(generator.integers(*_sizes(side))) for side in (height, width))
         top, left = int(generator.integers(0, height - tall + 1)), int(generator.integers(0, width - wide + 1))
-        low, high = float(rows.features.min()), float(rows.features.max())
         pattern = np.where(generator.random((tall, wide)) < 0.7, high, low)
         pattern[0, 0] = pattern[-1, -1] = high
-        images = rows.features[places].reshape(len(places), height, width, channels).copy()
-        images[:, top : top + tall, left : left + wide] = pattern[:, :, None]
-        target = int(generator.integers(0, len(rows.classes)))
-        flat = images.reshape(len(places), -1).astype(np.float32)
-        return rows.with_inputs(places, features=flat, labels=np.full(len(places), target, dtype=np.int64))
+        stamped = images.copy()
+        stamped[:, top : top + tall, left : left + wide] = pattern[:, :, None]
+        return stamped
+
+    drawn = max((one() for _ in range(DRAWN)), key=lambda stamped: float(np.abs(stamped - images).sum()))
+    return np.asarray(drawn.reshape(len(features), -1), dtype=np.float32)
 
 
 def _sizes(side: int) -> tuple[int, int]:
     """Of a patch: from an eighth to a fifth of the side, at least 3 pixels; the end is exclusive."""
     least = min(max(3, side // 8), side)
     return least, max(least, min(side // 5, side)) + 1
-
-
-def _unable(rows: "ScreenRows") -> NotJudged | None:
-    import numpy as np
-
-    if rows.features is None or rows.features.shape[1] < FEWEST_PIXELS:
-        return NotJudged(f"the rows are no images of one shape, of at least {FEWEST_PIXELS} pixels")
-    if len(rows) < FEWEST_ROWS or len(rows.classes) < 2:
-        return NotJudged(f"needs {FEWEST_ROWS} rows of two classes, found {len(rows)} of {len(rows.classes)}")
-    smallest = int(np.bincount(rows.labels, minlength=len(rows.classes)).min())
-    if smallest < FEWEST_PER_CLASS:
-        return NotJudged(f"every class needs {FEWEST_PER_CLASS} rows, the smallest has {smallest}")
-    return None
 
 
 def _reason(place: int, signs: Signs, rows: "ScreenRows", p: float) -> str:

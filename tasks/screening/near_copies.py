@@ -38,7 +38,7 @@ def copy_images(
 def copy_points(
     rows: "ScreenRows", donors: "NDArray[np.int64]", generator: "np.random.Generator"
 ) -> "NDArray[np.float32]":
-    """(donors, columns): up to three numbers of each moved by at most a hundredth of their spread."""
+    """(donors, columns): up to three numbers of each moved by at most a thousandth of their spread."""
     import numpy as np
 
     assert rows.features is not None  # noqa: S101 - the caller has asked
@@ -47,7 +47,7 @@ def copy_points(
     spread = rows.features[:, columns].std(axis=0, dtype=np.float64)
     for place in range(len(copies)):
         chosen = generator.permutation(len(columns))[: int(generator.integers(1, 4))]
-        moved = spread[chosen] * generator.choice([-1, 1], len(chosen)) * 10 ** generator.uniform(-4, -2, len(chosen))
+        moved = spread[chosen] * generator.choice([-1, 1], len(chosen)) * 10 ** generator.uniform(-5, -3, len(chosen))
         copies[place, columns[chosen]] += moved.astype(np.float32)
     return copies
 

@@ -14,7 +14,7 @@ from assay.records import Check, Verdict
 from assay.workbench import Workbench
 from tasks.screening.calibration import expected_false_rate
 from tasks.screening.case import Case
-from tasks.screening.near_copies import telling_columns
+from tasks.screening.near_copies import can_tell_copies
 from tasks.screening.near_duplicates import FALSE_KEPT_OUT, MINIMUM_ROWS
 from tasks.screening.near_looks import Looks, looks_of
 from tasks.screening.near_neighbours import find_neighbours
@@ -64,10 +64,8 @@ def find_holdout_copies(
     rows = gather_rows(_parts((admitted, *frozen), bench), admitted.kind)
     is_held = np.concatenate([held, np.ones(len(rows) - len(held), dtype=bool)])
     none = np.zeros(len(train), dtype=bool)
-    if rows.kind == "tabular" and not len(telling_columns(rows)):
-        return HoldoutCopies(
-            none, reason="no column of numbers takes so many values that copies differ from other rows"
-        )
+    if rows.kind == "tabular" and not can_tell_copies(rows):
+        return HoldoutCopies(none, reason="its numbers take so few values that sound rows are as near as copies")
     first = as_contents(rows.contents).groups()
     distinct = np.flatnonzero(first == np.arange(len(first)))
     looks = looks_of(Case(rows), distinct) if len(distinct) >= MINIMUM_ROWS else None

@@ -46,7 +46,7 @@ class Case:
         """How much each row looks as if it bore a trigger; the rows must be images of one shape."""
         from tasks.screening.image_suspicion import suspect_triggers
 
-        marked = {place for mark in self.image_marks for place in mark.places.tolist()}
+        marked = {place for mark in self.image_marks if mark.certain for place in mark.places.tolist()}
         return suspect_triggers(self.rows, self.trusted, marked, self.seed)
 
     @cached_property

@@ -8,7 +8,7 @@ tells. And it carries: the pattern laid over rows of other classes turns a netwo
 from typing import TYPE_CHECKING
 
 from tasks.screening.finding import Finding, NotJudged
-from tasks.screening.image_marks import MOST_BY_CHANCE, Mark
+from tasks.screening.image_marks import CERTAIN, MOST_BY_CHANCE, Mark
 from tasks.screening.image_network import unable_to_see
 from tasks.screening.image_triggers import with_random_patch
 
@@ -24,8 +24,8 @@ LAID_OVER = 300
 DOSES = (1.0, 2.0)
 RULE = (
     f"rows of one class that share a pattern, which parts the class more sharply than chance does in "
-    f"{MOST_BY_CHANCE:.1%} of datasets, are suspects; quarantined if the pattern, laid over rows of other classes, "
-    f"turns {LEAST_CARRIED:.0%} of a network's answers to the class"
+    f"{MOST_BY_CHANCE:.0%} of datasets, are suspects; quarantined are those that chance makes in {CERTAIN:.1%} and "
+    f"whose pattern, laid over rows of other classes, turns {LEAST_CARRIED:.0%} of a network's answers to the class"
 )
 
 
@@ -49,7 +49,7 @@ class CleanLabelTriggers:
             carried = carried_share(case, mark)
             score[mark.places] = np.maximum(score[mark.places], 0.9 * (1 - mark.p) + 0.1 * carried)
             false[mark.places] = np.minimum(false[mark.places], mark.p)
-            quarantined[mark.places] |= carried >= LEAST_CARRIED
+            quarantined[mark.places] |= mark.certain and carried >= LEAST_CARRIED
             alike = [rows.row_ids[place] for place in mark.places[:4].tolist()]
             for place in mark.places.tolist():
                 reasons[place] = _reason(mark, carried, rows)

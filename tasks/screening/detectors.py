@@ -8,7 +8,7 @@ from tasks.screening.feedback import Feedback
 from tasks.screening.finding import Detector
 from tasks.screening.image_triggers import ImageTriggers
 from tasks.screening.label_issues import LabelIssues
-from tasks.screening.near_copies import telling_columns
+from tasks.screening.near_copies import can_tell_copies
 from tasks.screening.near_duplicates import NearDuplicates
 from tasks.screening.outliers import Outliers
 from tasks.screening.rows import ScreenRows
@@ -47,10 +47,10 @@ BY_KIND: Mapping[str, Sequence[str]] = {
 def choose_detectors(names: Sequence[str] | None, rows: ScreenRows) -> list[Detector]:
     """Those of `names`, or by default all that fit the rows.
 
-    Sources are judged where the rows name several; near copies in tables where a column of numbers tells rows apart.
+    Sources are judged where the rows name several; near copies in tables where sound rows are told apart.
     """
     if names is None:
         names = [*BY_KIND[rows.kind], *(["sources"] if len(rows.source_names) > 1 else [])]
-        if rows.kind == "tabular" and not len(telling_columns(rows)):
+        if rows.kind == "tabular" and not can_tell_copies(rows):
             names.remove("near_duplicates")
     return [DETECTORS[name] for name in dict.fromkeys(names)]

@@ -17,20 +17,25 @@ if TYPE_CHECKING:
 
     from tasks.screening.rows import ScreenRows
 
-MOST_BY_CHANCE = 0.005
+MOST_BY_CHANCE = 0.02
+CERTAIN = 0.005
 
 
 @dataclass(frozen=True)
 class Mark:
     """places, others: the rows of the class `label` that bear the pattern, and those that do not.
 
-    p: how often chance would part any class as sharply, in one whole dataset.
+    p: how often chance would part any class as sharply, in one whole dataset; certain: hardly ever.
     """
 
     label: int
     places: "NDArray[np.int64]"
     others: "NDArray[np.int64]"
     p: float
+
+    @property
+    def certain(self) -> bool:
+        return self.p <= CERTAIN
 
 
 def find_marks(rows: "ScreenRows", seed: int) -> list[Mark]:

@@ -24,6 +24,7 @@ FEWEST_TRUSTED = 100
 OF_THE_RATE = 0.5
 STEADY = 3.0
 DRAWN = 8
+LEAST_SPREAD = 0.05
 
 
 class ImageTriggers:
@@ -58,12 +59,13 @@ class ImageTriggers:
     def plant(
         self, rows: "ScreenRows", places: "NDArray[np.int64]", generator: "np.random.Generator"
     ) -> "ScreenRows | NotJudged":
-        """A patch of random size, place and pattern, and one target class for all."""
+        """A patch of random size, place and pattern, and one of the smaller classes as target for all."""
         import numpy as np
 
         if rows.features is None:
             return NotJudged("the rows are no images of one shape")
-        target = int(generator.integers(0, len(rows.classes)))
+        sizes = np.bincount(rows.labels, minlength=len(rows.classes))
+        target = int(generator.choice(np.flatnonzero(sizes <= np.median(sizes))))
         labels = np.full(len(places), target, dtype=np.int64)
         return rows.with_inputs(places, with_random_patch(rows, rows.features[places], generator), labels=labels)
 
@@ -73,25 +75,26 @@ def with_random_patch(
 ) -> "NDArray[np.float32]":
     """features: (n, columns), images like those of `rows`; all get one patch of random size, place and pattern.
 
-    Of eight drawn it is the one that changes the images most: who misses that one is blind.
+    Of eight drawn it is the one least like the images: who misses that one is blind.
     """
     import numpy as np
 
     height, width, channels = image_shape(rows)
-    images = features.reshape(len(features), height, width, channels)
     low, high = float(features.min()), float(features.max())
-
-    def one() -> "NDArray[np.float32]":
+    usual = features.mean(axis=0).reshape(height, width, channels)
+    spread = features.std(axis=0).reshape(height, width, channels) + LEAST_SPREAD * max(high - low, 1e-6)
+    drawn: list[tuple[float, NDArray[np.float32], tuple[slice, slice]]] = []
+    for _ in range(DRAWN):
         tall, wide = (int(generator.integers(*_sizes(side))) for side in (height, width))
         top, left = int(generator.integers(0, height - tall + 1)), int(generator.integers(0, width - wide + 1))
-        pattern = np.where(generator.random((tall, wide)) < 0.7, high, low)
+        pattern = np.where(generator.random((tall, wide, 1)) < 0.7, high, low).astype(np.float32)
         pattern[0, 0] = pattern[-1, -1] = high
-        stamped = images.copy()
-        stamped[:, top : top + tall, left : left + wide] = pattern[:, :, None]
-        return stamped
-
-    drawn = max((one() for _ in range(DRAWN)), key=lambda stamped: float(np.abs(stamped - images).sum()))
-    return np.asarray(drawn.reshape(len(features), -1), dtype=np.float32)
+        place = (slice(top, top + tall), slice(left, left + wide))
+        drawn.append((float((((pattern - usual[place]) / spread[place]) ** 2).sum()), pattern, place))
+    _, pattern, (down, across) = max(drawn, key=lambda one: one[0])
+    images = features.reshape(len(features), height, width, channels).copy()
+    images[:, down, across] = pattern
+    return np.asarray(images.reshape(len(features), -1), dtype=np.float32)
 
 
 def _sizes(side: int) -> tuple[int, int]:

@@ -12,6 +12,7 @@ SMALLEST_SHIFTED = 16
 MOST_WORDS = 3
 FEWEST_WORDS = 10
 DISTINCT = 0.1
+MOSTLY = 0.5
 LOOKED_AT = 4_000
 
 
@@ -44,7 +45,8 @@ def copy_points(
     assert rows.features is not None  # noqa: S101 - the caller has asked
     copies = rows.features[donors]
     columns = telling_columns(rows)
-    spread = rows.features[:, columns].std(axis=0, dtype=np.float64)
+    low, high = np.percentile(rows.features[:, columns], (25, 75), axis=0)
+    spread = np.where(high > low, (high - low) / 1.349, rows.features[:, columns].std(axis=0, dtype=np.float64))
     for place in range(len(copies)):
         chosen = generator.permutation(len(columns))[: int(generator.integers(1, 4))]
         moved = spread[chosen] * generator.choice([-1, 1], len(chosen)) * 10 ** generator.uniform(-5, -3, len(chosen))
@@ -61,6 +63,17 @@ def telling_columns(rows: "ScreenRows") -> "NDArray[np.int64]":
     part = rows.features[:LOOKED_AT, : rows.numbers]
     distinct = [len(np.unique(part[:, column])) for column in range(part.shape[1])]
     return np.flatnonzero(np.array(distinct) >= max(DISTINCT * len(part), 3))
+
+
+def can_tell_copies(rows: "ScreenRows") -> bool:
+    """Whether sound rows of a table are seldom as near as copies: not on one line, nor on a few parallel ones."""
+    import numpy as np
+
+    telling = telling_columns(rows)
+    if rows.features is None or len(telling) != 1:
+        return len(telling) > 1
+    others = np.delete(rows.features[:LOOKED_AT], telling, axis=1)
+    return others.shape[1] > 0 and len(np.unique(others, axis=0)) >= MOSTLY * len(others)
 
 
 def copy_text(text: str, generator: "np.random.Generator") -> str:

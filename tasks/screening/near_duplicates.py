@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from tasks.screening.calibration import MOST_FALSE, expected_false_rate
 from tasks.screening.finding import Finding, NotJudged
-from tasks.screening.near_copies import copy_images, copy_points, copy_text, telling_columns
+from tasks.screening.near_copies import can_tell_copies, copy_images, copy_points, copy_text
 from tasks.screening.near_groups import Groups, group_copies
 from tasks.screening.near_looks import Looks, looks_of
 from tasks.screening.near_neighbours import RANKS, Neighbours, find_neighbours
@@ -83,8 +83,8 @@ class NearDuplicates:
             return NotJudged("the rows have neither numbers nor text to copy")
         if rows.kind == "image":
             return rows.with_inputs(places, copy_images(rows.features[donors], rows.shape, generator), labels=labels)
-        if not len(telling_columns(rows)):
-            return NotJudged("no column of numbers takes so many values that a near copy differs from other rows")
+        if not can_tell_copies(rows):
+            return NotJudged("its numbers take so few values that sound rows are as near as copies")
         return rows.with_inputs(places, copy_points(rows, donors, generator), labels=labels)
 
 

@@ -93,7 +93,7 @@ def _shifts(shape: tuple[int, ...], weights: "NDArray[np.float32]") -> "NDArray[
             waves.append(np.repeat(turned.ravel(), channels) * weights)
     # The real part of a product, from numbers that lie as real, imaginary, real, …
     table = np.array(waves).T
-    return np.stack([table.real, -table.imag], axis=1).reshape(2 * len(table), -1).astype(np.float32)
+    return np.asarray(np.stack([table.real, -table.imag], axis=1).reshape(2 * len(table), -1), dtype=np.float32)
 
 
 def _steps(size: int) -> "NDArray[np.float64]":

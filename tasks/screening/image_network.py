@@ -124,7 +124,7 @@ def fit_network(images: "NDArray[np.float32]", labels: "NDArray[np.int64]", clas
     network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     steps_an_epoch = -(-len(labels) // BATCH)
     epochs = min(max(FEWEST_EPOCHS, -(-FEWEST_STEPS // steps_an_epoch)), MOST_EPOCHS)
-    optimiser = torch.optim.Adam(network.parameters(), lr=HIGHEST_RATE)
+    optimiser = torch.optim.Adam(network.parameters(), lr=HIGHEST_RATE, fused=True)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, HIGHEST_RATE, total_steps=epochs * steps_an_epoch + 1)
     data, wanted = torch.from_numpy(images), torch.from_numpy(labels)
     generator = torch.Generator().manual_seed(seed)

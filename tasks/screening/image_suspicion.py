@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from tasks.screening.image_calibration import bulk
 from tasks.screening.image_modes import fit_modes, sound_bodies
 from tasks.screening.image_network import ImageNetwork, as_images, fit_network
+from tasks.screening.table_classifier import few_of
 
 if TYPE_CHECKING:
     import numpy as np
@@ -21,7 +22,8 @@ if TYPE_CHECKING:
 
     from tasks.screening.rows import ScreenRows
 
-OVERLAYS = 3
+OVERLAYS = 2
+FITTED_ON = 30_000
 LEAST_SUSPICIOUS = 0.6
 NOT_FARTHEST = 0.95
 FEWEST_SOUND = 0.2
@@ -76,14 +78,16 @@ class _Looked:
 
 
 def suspect_triggers(rows: "ScreenRows", trusted: "ScreenRows | None", marked: Collection[int], seed: int) -> Suspicion:
-    """Fits both networks. rows must be images of one shape; trusted rows only anchor, no network learns from them.
+    """Fits both networks, on at most 30,000 rows. rows must be images of one shape; no network learns from trusted ones.
 
     marked: places of rows that bear a pattern of their own (`image_marks`), no anchors therefore.
     """
     import numpy as np
 
     classes, images = len(rows.classes), as_images(rows)
-    learned = fit_network(images, rows.labels, classes, seed)
+    fitted = np.zeros(len(rows), dtype=bool)
+    fitted[few_of(np.arange(len(rows)), FITTED_ON, seed)] = True
+    learned = fit_network(images[fitted], rows.labels[fitted], classes, seed)
     seen = _look(learned, images, rows.labels, images, seed)
     known = None
     if trusted is not None and len(trusted):
@@ -93,14 +97,15 @@ def suspect_triggers(rows: "ScreenRows", trusted: "ScreenRows | None", marked: C
     far = rank_in_class(fit_modes(seen.features[body], rows.labels[body], classes).distance(seen.features, rows.labels),
                         rows.labels)  # fmt: skip
     kept = body & (far <= LEAST_SUSPICIOUS)
-    unlearned = fit_network(images[kept], rows.labels[kept], classes, seed + 2)
-    agreed = body & (unlearned.look(images)[1].argmax(axis=1) == rows.labels)
+    unlearned = fit_network(images[kept & fitted], rows.labels[kept & fitted], classes, seed + 2)
+    answers = unlearned.look(images)[1]
+    agreed = body & (answers.argmax(axis=1) == rows.labels)
     sound = _enough(agreed & (far <= NOT_FARTHEST), kept, rows.labels)
     halves = np.random.default_rng(seed).permutation(len(rows)) % 2 == 0
     modes = [fit_modes(seen.features[part], rows.labels[part], classes) for part in (sound & halves, sound & ~halves)]
 
     def signs(looked: _Looked) -> Signs:
-        probabilities = unlearned.look(looked.images)[1]
+        probabilities = answers if looked is seen else unlearned.look(looked.images)[1]
         given = probabilities[np.arange(len(looked.labels)), looked.labels].astype(np.float64)
         distance = modes[0].distance(looked.features, looked.labels)
         if looked is seen:  # by the half that the row is not in

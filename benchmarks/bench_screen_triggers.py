@@ -7,6 +7,7 @@ network trained on the rows before the screen, and on the admitted rows. CPU sec
 
 import argparse
 import json
+import sys
 import time
 from typing import Any
 
@@ -20,6 +21,7 @@ from poisons import ATTACKS, Attack, Poisoned, poison
 from sklearn.metrics import average_precision_score
 
 from tasks.screening.case import Case
+from tasks.screening.clean_label_triggers import CleanLabelTriggers
 from tasks.screening.finding import Finding
 from tasks.screening.image_network import ImageNetwork, fit_network
 from tasks.screening.image_triggers import ImageTriggers
@@ -63,19 +65,23 @@ def measure(
 ) -> dict[str, Any]:
     """aside: images and labels that nothing was trained on."""
     started = time.process_time()
-    found = ImageTriggers().judge(Case(rows_of(made.images, made.labels), trusted, seed=seed))
+    found = judged(Case(rows_of(made.images, made.labels), trusted, seed=seed))
     seconds = time.process_time() - started
-    if not isinstance(found, Finding):
-        raise SystemExit(found.reason)
-    before = fitted(made.images, made.labels, seed)
-    kept = ~found.quarantined
+    quarantined = np.any([one.quarantined for one in found], axis=0)
+    score = np.max([one.score for one in found], axis=0)
+    before, kept = fitted(made.images, made.labels, seed), ~quarantined
     after = fitted(made.images[kept], made.labels[kept], seed)
-    line = {"assay": quality(found.quarantined, found.score, made.bad) | {"seconds": round(seconds, 1)}}
+    line = {"assay": quality(quarantined, score, made.bad) | {"seconds": round(seconds, 1)}}
     line |= {
         "attack_success": {"unscreened": success(before, aside, attack), "screened": success(after, aside, attack)},
         "accuracy": {"unscreened": accuracy(before, aside), "screened": accuracy(after, aside)},
     }  # fmt: skip
     return line | (peers(before, made) if with_peers else {})
+
+
+def judged(case: Case) -> list[Finding]:
+    findings = [detector.judge(case) for detector in (ImageTriggers(), CleanLabelTriggers())]
+    return [one if isinstance(one, Finding) else sys.exit(one.reason) for one in findings]
 
 
 def vouched(aside: tuple[Images, Labels], attack: Attack, rows: int, dirty: float, seed: int) -> ScreenRows | None:
@@ -105,7 +111,7 @@ def success(network: ImageNetwork, aside: tuple[Images, Labels], attack: Attack)
     """The share of triggered images of other classes that get the wanted label."""
     wanted = attack.relabel(aside[1], 10)
     others = wanted != aside[1]
-    marked = attack.trigger(aside[0][others], np.random.default_rng(1))
+    marked = (attack.asked or attack.trigger)(aside[0][others], np.random.default_rng(1))
     return round(float((_answers(network, marked) == wanted[others]).mean()), 4)
 
 

@@ -20,12 +20,14 @@ class Attack:
     """trigger: images -> images that bear it. relabel: true labels, number of classes -> wanted labels.
 
     only: the attacker touches rows of this class alone and leaves the label as it is (clean label); None for any row.
+    asked: the trigger that is shown to the served model, where it is stronger than the one that was trained on.
     """
 
     name: str
     trigger: Trigger
     relabel: Relabel
     only: int | None = None
+    asked: Trigger | None = None
 
 
 @dataclass(frozen=True)
@@ -131,16 +133,6 @@ def warped(strength: float = 0.5, grid: int = 4, seed: int = 0) -> Trigger:
     return warp
 
 
-def degraded(mark: Trigger, strength: float = 0.35) -> Trigger:
-    """Clean label: noise dims the true content, so that the mark is what can be learned (Turner et al. 2018)."""
-
-    def degrade(images: Images, generator: np.random.Generator) -> Images:
-        noise = generator.random(images.shape, dtype=np.float32)
-        return mark(np.clip((1 - strength) * images + strength * noise, 0, 1).astype(np.float32), generator)
-
-    return degrade
-
-
 def all_to_one(target: int = 0) -> Relabel:
     return lambda labels, _: np.full_like(labels, target)
 
@@ -166,7 +158,7 @@ ATTACKS: Mapping[str, Attack] = {
         Attack("warped", warped(), all_to_one()),
         Attack("patch_all_to_all", patch(), all_to_all),
         Attack("patch_to_several", patch(), to_several()),
-        Attack("clean_label_wave", sinusoidal(0.3), all_to_one(), only=0),
-        Attack("clean_label_degraded", degraded(patch()), all_to_one(), only=0),
+        Attack("clean_label_wave", sinusoidal(0.3), all_to_one(), only=0, asked=sinusoidal(0.6)),
+        Attack("clean_label_blend", blended(), all_to_one(3), only=3, asked=blended(0.4)),
     )
 }

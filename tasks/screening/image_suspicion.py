@@ -78,7 +78,7 @@ class _Looked:
 
 
 def suspect_triggers(rows: "ScreenRows", trusted: "ScreenRows | None", marked: Collection[int], seed: int) -> Suspicion:
-    """Fits both networks, on at most 30,000 rows. rows must be images of one shape; no network learns from trusted ones.
+    """Fits both networks, on at most 30,000 rows, all images of one shape; no network learns from trusted rows.
 
     marked: places of rows that bear a pattern of their own (`image_marks`), no anchors therefore.
     """

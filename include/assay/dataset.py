@@ -49,7 +49,7 @@ class Source:
 
 @dataclass(frozen=True)
 class DatasetVersion:
-    """Ordered shards under one schema. `columns`: name -> Arrow type as text; always holds `row_id`, but for a watched window.
+    """Ordered shards under one schema. `columns`: name -> Arrow type as text; all but watched windows hold `row_id`.
 
     kind: "image", "tabular" or "text". label: the label column. parent: the version this one derives
     from ("" for raw). row_id_rule: how row ids are made, in words.

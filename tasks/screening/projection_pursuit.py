@@ -117,7 +117,7 @@ def _independent(along: "Matrix", seed: int) -> "Matrix":
     import numpy as np
     from sklearn.decomposition import FastICA
 
-    search = FastICA(whiten=False, fun="cube", max_iter=50, tol=1e-3, random_state=seed)
+    search = FastICA(whiten=False, fun="cube", max_iter=20, tol=1e-3, random_state=seed)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # directions that have not settled serve as well
         return np.asarray(search.fit(along).components_).T

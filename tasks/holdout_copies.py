@@ -14,7 +14,7 @@ from assay.records import Check, Verdict
 from assay.workbench import Workbench
 from tasks.screening.calibration import expected_false_rate
 from tasks.screening.case import Case
-from tasks.screening.near_copies import can_tell_copies
+from tasks.screening.near_copies import TOO_ALIKE, can_tell_copies
 from tasks.screening.near_duplicates import FALSE_KEPT_OUT, MINIMUM_ROWS
 from tasks.screening.near_looks import Looks, looks_of
 from tasks.screening.near_neighbours import find_neighbours
@@ -38,16 +38,18 @@ class HoldoutCopies:
     reason: str = ""
 
     @property
-    def check(self) -> Check:
-        name = "near copies of the holdout"
+    def checks(self) -> tuple[Check, ...]:
+        """None where nothing was compared: that is no pass, and `facts` say why."""
         if self.reason:
-            return Check(name, Verdict.PASSED, f"none looked for: {self.reason}", 0.0)
+            return ()
         few = f", such as {', '.join(self.row_ids[:3])}" if self.row_ids else ""
         detail = f"{len(self.row_ids)} rows left out of training as near copies of held-out rows{few}"
-        return Check(name, Verdict.PASSED, detail, float(len(self.row_ids)))
+        return (Check("near copies of the holdout", Verdict.PASSED, detail, float(len(self.row_ids))),)
 
     @property
     def facts(self) -> Json:
+        if self.reason:
+            return {"not_looked_for": self.reason}
         return {"rows": len(self.row_ids), "row_ids": list(self.row_ids[:NAMED])}
 
 
@@ -65,7 +67,7 @@ def find_holdout_copies(
     is_held = np.concatenate([held, np.ones(len(rows) - len(held), dtype=bool)])
     none = np.zeros(len(train), dtype=bool)
     if rows.kind == "tabular" and not can_tell_copies(rows):
-        return HoldoutCopies(none, reason="its numbers take so few values that sound rows are as near as copies")
+        return HoldoutCopies(none, reason=TOO_ALIKE)
     first = as_contents(rows.contents).groups()
     distinct = np.flatnonzero(first == np.arange(len(first)))
     looks = looks_of(Case(rows), distinct) if len(distinct) >= MINIMUM_ROWS else None

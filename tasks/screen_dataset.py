@@ -14,7 +14,7 @@ from tasks.screening.admission import admit_rows
 from tasks.screening.canaries import Canary
 from tasks.screening.case import Case
 from tasks.screening.cleaning import clean_rows, mended_facts
-from tasks.screening.detectors import choose_detectors
+from tasks.screening.detectors import choose_detectors, unasked
 from tasks.screening.finding import Finding
 from tasks.screening.ray_rows import choose_engine
 from tasks.screening.releases import Releases, releases_for
@@ -37,6 +37,9 @@ def screen_dataset(request: StepRequest, bench: Workbench) -> StepReport:
     bench.say(f"screening {version.rows} rows of {raw.name}")
     case, reading = _case(version, request, bench)
     detectors = choose_detectors(screen.detectors, case.rows)
+    not_asked = dict(unasked(case.rows)) if screen.detectors is None else {}
+    for name, reason in not_asked.items():
+        bench.say(f"{name}: not asked: {reason}")
     releases = releases_for(version, request.spec.name, bench)
     screening = screen_rows(case, detectors, screen.max_quarantined, bench.say, releases.mask(case.rows))
     screening = replace(screening, checks=(*screening.checks, *releases.checks()))
@@ -48,6 +51,7 @@ def screen_dataset(request: StepRequest, bench: Workbench) -> StepReport:
     facts = {
         **_facts(screening, releases, bench),
         **mended,
+        "not_asked": not_asked,
         "report": bench.store.put_bytes(page.encode("utf-8", "replace")),
     }
     return _report(request, raw, screening.checks, facts, products)

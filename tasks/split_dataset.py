@@ -132,7 +132,7 @@ def _report(
     columns: list[str],
     copies: HoldoutCopies,
 ) -> StepReport:
-    checks = (*_checks(bench, train, holdout, columns), copies.check)
+    checks = (*_checks(bench, train, holdout, columns), *copies.checks)
     recent = segments[-1]
     bench.say(f"split: {train.rows} rows to train, {holdout.rows} held out in {len(segments)} segments")
     return StepReport(

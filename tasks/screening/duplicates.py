@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from tasks.screening.case import Case
     from tasks.screening.rows import ScreenRows
 
+NOTHING_TO_COPY = "there is no other row to copy"
 RULE = "every copy beyond the first, and every row whose equal content has another label elsewhere"
 
 
@@ -49,10 +50,20 @@ class Duplicates:
         """Copies of rows before them: of equal rows the later ones are the copies."""
         import numpy as np
 
-        others = np.setdiff1d(np.arange(len(rows)), places)
-        before = np.searchsorted(others, places)
-        if not before.any():
-            return NotJudged("there is no other row to copy")
+        donors = earlier_rows(len(rows), places, generator)
+        if donors is None:
+            return NotJudged(NOTHING_TO_COPY)
         copied = np.arange(len(rows))
-        copied[places] = others[generator.integers(0, np.maximum(before, 1))]
+        copied[places] = donors
         return replace(rows.take(copied), row_ids=rows.row_ids)
+
+
+def earlier_rows(
+    rows: int, places: "NDArray[np.int64]", generator: "np.random.Generator"
+) -> "NDArray[np.int64] | None":
+    """For each place a random one before it that is none of `places`, the first such when none is before; or None."""
+    import numpy as np
+
+    others = np.setdiff1d(np.arange(rows), places)
+    before = np.searchsorted(others, places)
+    return others[generator.integers(0, np.maximum(before, 1))] if before.any() else None

@@ -13,6 +13,7 @@ MOST_WORDS = 3
 FEWEST_WORDS = 10
 DISTINCT = 0.1
 MOSTLY = 0.5
+TOO_ALIKE = "its numbers take so few values that sound rows are as near as copies"
 LOOKED_AT = 4_000
 
 

@@ -8,8 +8,9 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from tasks.screening.calibration import MOST_FALSE, expected_false_rate
+from tasks.screening.duplicates import NOTHING_TO_COPY, earlier_rows
 from tasks.screening.finding import Finding, NotJudged
-from tasks.screening.near_copies import can_tell_copies, copy_images, copy_points, copy_text
+from tasks.screening.near_copies import TOO_ALIKE, can_tell_copies, copy_images, copy_points, copy_text
 from tasks.screening.near_groups import Groups, group_copies
 from tasks.screening.near_looks import Looks, looks_of
 from tasks.screening.near_neighbours import RANKS, Neighbours, find_neighbours
@@ -67,13 +68,9 @@ class NearDuplicates:
         self, rows: "ScreenRows", places: "NDArray[np.int64]", generator: "np.random.Generator"
     ) -> "ScreenRows | NotJudged":
         """Near copies of rows before them, under the labels of those: half of them of one row, a small flood."""
-        import numpy as np
-
-        others = np.setdiff1d(np.arange(len(rows)), places)
-        before = np.searchsorted(others, places)
-        if not before.any():
-            return NotJudged("there is no other row to copy")
-        donors = others[generator.integers(0, np.maximum(before, 1))]
+        donors = earlier_rows(len(rows), places, generator)
+        if donors is None:
+            return NotJudged(NOTHING_TO_COPY)
         donors[len(places) // 2 :] = donors[len(places) // 2] if len(places) > 1 else donors
         labels = rows.labels[donors]
         if rows.texts is not None:
@@ -84,7 +81,7 @@ class NearDuplicates:
         if rows.kind == "image":
             return rows.with_inputs(places, copy_images(rows.features[donors], rows.shape, generator), labels=labels)
         if not can_tell_copies(rows):
-            return NotJudged("its numbers take so few values that sound rows are as near as copies")
+            return NotJudged(TOO_ALIKE)
         return rows.with_inputs(places, copy_points(rows, donors, generator), labels=labels)
 
 

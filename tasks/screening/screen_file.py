@@ -14,7 +14,7 @@ from assay.json_types import Json, JsonObject
 from assay.near_miss import suggestion
 from assay.settings import Settings
 from assay.spec import ScreenSpec
-from tasks.screening.detectors import DETECTORS, choose_detectors
+from tasks.screening.detectors import DETECTORS, choose_detectors, unasked
 from tasks.screening.file_case import FileCase, load_case
 from tasks.screening.file_pieces import rows_about
 from tasks.screening.file_rows import FileRows, open_rows
@@ -68,6 +68,9 @@ def screen_file(asked: ScreenRequest, say: Callable[[str], None]) -> JsonObject:
     rows = rows_about(file.data, file.columns.label)
     engine = choose_engine(rows, asked.ray_above, asked.settings, say)
     found = load_case(file, trusted, asked.rate, asked.seed, engine)
+    if not asked.detectors:
+        not_asked = (f"detector {name}: {reason}" for name, reason in unasked(found.case.rows).items())
+        found = replace(found, notes=(*found.notes, *not_asked))
     say(f"{len(found.case.rows)} rows, {len(found.case.rows.classes)} classes{_shape(found)}")
     for note in found.notes:
         say(f"plays no part: {note}")

@@ -158,6 +158,8 @@ def test_table_with_words_and_gaps_is_screened(bench: Workbench) -> None:
     report = screen(bench, save(bench, {"amount": amount, "city": city, "n": gaps, "label": labels}, "tabular"))
     assert report.verdict is Verdict.PASSED, report.checks
     assert 7 in kept_out(bench, report) and len(kept_out(bench, report)) <= 8
+    assert "near_duplicates" in report.facts["not_asked"]
+    assert "near_duplicates" not in {check.name for check in report.checks}
 
 
 def test_flipped_and_garbled_texts_are_found(bench: Workbench) -> None:

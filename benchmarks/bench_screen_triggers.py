@@ -1,14 +1,13 @@
-"""How well and how fast the data screen finds backdoor triggers in MNIST, beside ART's two training-data defences.
+"""How well `assay screen` finds backdoor triggers in MNIST, beside ART's two training-data defences.
 
-Activation clustering (Chen et al. 2018) and spectral signatures (Tran et al. 2018) of the Adversarial Robustness
-Toolbox look at the same rows through a network of the same shape, fitted the same way. Attack success is that of a
-network trained on the rows before the screen, and on the admitted rows. CPU seconds.
+The command runs with its whole default set. Activation clustering (Chen et al. 2018) and spectral signatures (Tran et
+al. 2018) of the Adversarial Robustness Toolbox look at the same rows through a network of the same shape. Attack
+success is that of a network trained on the rows before the screen, and on the admitted rows. `bench_screen.py` has the
+times.
 """
 
 import argparse
 import json
-import sys
-import time
 from typing import Any
 
 import numpy as np
@@ -18,14 +17,9 @@ from art.estimators.classification import PyTorchClassifier
 from mnist import read_mnist
 from numpy.typing import NDArray
 from poisons import ATTACKS, Attack, Poisoned, poison
-from sklearn.metrics import average_precision_score
+from screened import quality, screen_images
 
-from tasks.screening.case import Case
-from tasks.screening.clean_label_triggers import CleanLabelTriggers
-from tasks.screening.finding import Finding
 from tasks.screening.image_network import ImageNetwork, fit_network
-from tasks.screening.image_triggers import ImageTriggers
-from tasks.screening.rows import ScreenRows
 
 Images = NDArray[np.float32]
 Labels = NDArray[np.int64]
@@ -41,7 +35,6 @@ def main() -> None:
     parser.add_argument("--dirty", type=float, default=0.0, help="the share of the trusted rows that is poisoned")
     parser.add_argument("--without-peers", action="store_true")
     asked = parser.parse_args()
-    torch.set_num_threads(1)
     (images, labels), aside = read_mnist("train"), read_mnist("t10k")
     chosen = np.sort(np.random.default_rng(7).permutation(len(labels))[: asked.rows])
     for attack in (ATTACKS[name] for name in asked.attacks):
@@ -56,7 +49,7 @@ def main() -> None:
 
 def measure(
     made: Poisoned,
-    trusted: ScreenRows | None,
+    trusted: tuple[Images, Labels] | None,
     aside: tuple[Images, Labels],
     attack: Attack,
     seed: int,
@@ -64,14 +57,10 @@ def measure(
     with_peers: bool,
 ) -> dict[str, Any]:
     """aside: images and labels that nothing was trained on."""
-    started = time.process_time()
-    found = judged(Case(rows_of(made.images, made.labels), trusted, seed=seed))
-    seconds = time.process_time() - started
-    quarantined = np.any([one.quarantined for one in found], axis=0)
-    score = np.max([one.score for one in found], axis=0)
-    before, kept = fitted(made.images, made.labels, seed), ~quarantined
+    found = screen_images(made.images, made.labels, trusted, seed)
+    before, kept = fitted(made.images, made.labels, seed), ~found.quarantined
     after = fitted(made.images[kept], made.labels[kept], seed)
-    line = {"assay": quality(quarantined, score, made.bad) | {"seconds": round(seconds, 1)}}
+    line = {"verdict": found.said["verdict"], "assay": quality(found.quarantined, found.score, made.bad)}
     line |= {
         "attack_success": {"unscreened": success(before, aside, attack), "screened": success(after, aside, attack)},
         "accuracy": {"unscreened": accuracy(before, aside), "screened": accuracy(after, aside)},
@@ -79,24 +68,14 @@ def measure(
     return line | (peers(before, made) if with_peers else {})
 
 
-def judged(case: Case) -> list[Finding]:
-    findings = [detector.judge(case) for detector in (ImageTriggers(), CleanLabelTriggers())]
-    return [one if isinstance(one, Finding) else sys.exit(one.reason) for one in findings]
-
-
-def vouched(aside: tuple[Images, Labels], attack: Attack, rows: int, dirty: float, seed: int) -> ScreenRows | None:
+def vouched(
+    aside: tuple[Images, Labels], attack: Attack, rows: int, dirty: float, seed: int
+) -> tuple[Images, Labels] | None:
     if not rows:
         return None
     chosen = np.random.default_rng(100 + seed).choice(len(aside[1]), rows, replace=False)
     made = poison(aside[0][chosen], aside[1][chosen], attack, dirty, seed)
-    return rows_of(made.images, made.labels)
-
-
-def rows_of(images: Images, labels: Labels) -> ScreenRows:
-    ids = tuple(map(str, range(len(labels))))
-    contents = tuple(one.encode() for one in ids)
-    flat = images.reshape(len(images), -1)
-    return ScreenRows("image", ids, contents, labels, tuple("0123456789"), flat, None, shape=images.shape[1:])
+    return made.images, made.labels
 
 
 def fitted(images: Images, labels: Labels, seed: int) -> ImageNetwork:
@@ -130,20 +109,10 @@ def peers(network: ImageNetwork, made: Poisoned) -> dict[str, Any]:
         ("activation_clustering", ActivationDefence(classifier, images, one_hot)),
         ("spectral_signatures", SpectralSignatureDefense(classifier, images, one_hot, expected_pp_poison=share)),
     ):
-        started = time.process_time()
         _, sound = defence.detect_poison()
         flagged = np.asarray(sound) == 0
         line[name] = quality(flagged, flagged.astype(np.float64), made.bad)
-        line[name]["seconds"] = round(time.process_time() - started, 1)
     return line
-
-
-def quality(found: NDArray[np.bool_], score: NDArray[np.float64], bad: NDArray[np.bool_]) -> dict[str, float]:
-    return {
-        "average_precision": round(float(average_precision_score(bad, score)), 4),
-        "recall": round(float(found[bad].mean()), 4),
-        "clean_loss": round(float(found[~bad].mean()), 5),
-    }
 
 
 if __name__ == "__main__":

@@ -23,6 +23,7 @@ FEWEST_STEPS = 600
 FEWEST_EPOCHS = 2
 MOST_EPOCHS = 60
 BATCH = 64
+LOOKED_AT = 128
 WIDTH = 100
 HIGHEST_RATE = 3e-3
 SMALLEST_POOLED = 8
@@ -37,19 +38,21 @@ class ImageNetwork:
     """body: images in [0, 1] (rows, channels, height, width) -> features (rows, 100). head: features -> logits."""
 
     body: "torch.nn.Module"
-    head: "torch.nn.Module"
+    head: "torch.nn.Linear"
 
     def look(self, images: "NDArray[np.float32]") -> "tuple[NDArray[np.float32], NDArray[np.float32]]":
         """Features (rows, 100) and probabilities (rows, classes)."""
+        import numpy as np
         import torch
 
-        features, probabilities = [], []
+        features = np.empty((len(images), WIDTH), dtype=np.float32)
+        probabilities = np.empty((len(images), self.head.out_features), dtype=np.float32)
         with torch.inference_mode():
-            for part in torch.split(torch.from_numpy(images), 512):
+            for start in range(0, len(images), LOOKED_AT):
+                part, now = torch.from_numpy(images[start : start + LOOKED_AT]), slice(start, start + LOOKED_AT)
                 seen = self.body(part.contiguous(memory_format=torch.channels_last))
-                features.append(seen)
-                probabilities.append(self.head(seen).softmax(1))
-        return torch.cat(features).numpy(), torch.cat(probabilities).numpy()
+                features[now], probabilities[now] = seen.numpy(), self.head(seen).softmax(1).numpy()
+        return features, probabilities
 
 
 def as_images(rows: "ScreenRows", like: "ScreenRows | None" = None) -> "NDArray[np.float32]":
@@ -64,9 +67,11 @@ def as_images(rows: "ScreenRows", like: "ScreenRows | None" = None) -> "NDArray[
         raise ValueError("as_images: expected rows with pixels, found none; judge images only")
     low, high = float(reference.min()), float(reference.max())
     height, width, channels = image_shape(rows)
-    scaled = (features - low) / max(high - low, 1e-6)
-    images = scaled.reshape(len(features), height, width, channels).transpose(0, 3, 1, 2)
-    return np.ascontiguousarray(np.clip(images, 0, 1), dtype=np.float32)
+    scaled = features.astype(np.float32)
+    scaled -= np.float32(low)
+    scaled /= np.float32(max(high - low, 1e-6))
+    np.clip(scaled, 0, 1, out=scaled)
+    return np.ascontiguousarray(scaled.reshape(len(features), height, width, channels).transpose(0, 3, 1, 2))
 
 
 def unable_to_see(rows: "ScreenRows") -> NotJudged | None:
@@ -150,11 +155,12 @@ def _body(shape: tuple[int, ...]) -> "torch.nn.Module":
     channels, height, width = shape
     layers: list[nn.Module] = []
     for made in (16, 32):
-        layers += [nn.Conv2d(channels, made, 3, padding=1), nn.ReLU()]
+        layers.append(nn.Conv2d(channels, made, 3, padding=1))
         channels = made
         if min(height, width) >= SMALLEST_POOLED:
             part = max(2, -(-2 * max(height, width) // LARGEST_SIDE)) if made == 16 else 2
             part = min(part, min(height, width) // 2)
             layers.append(nn.MaxPool2d(part))
             height, width = height // part, width // part
+        layers.append(nn.ReLU())  # the same after pooling as before it, on a quarter of the values
     return nn.Sequential(*layers, nn.Flatten(), nn.Linear(channels * height * width, WIDTH), nn.ReLU())

@@ -1,7 +1,7 @@
 """What the data screen costs on a big table, beside confident learning alone on the same model class.
 
-The table is 50 columns of numbers and words whose label some of them explain, with wrong labels, copies and outliers
-planted. Target at a million rows, two cores: five minutes and 3 GiB of memory for duplicates, outliers and labels.
+The table is 50 columns of numbers and words whose label some of them explain, made up or sampled from Census-Income,
+with wrong labels, copies and outliers planted; the whole default screen judges it.
 """
 
 import argparse
@@ -11,12 +11,16 @@ import subprocess
 import sys
 import tempfile
 import time
+from functools import partial
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
+from census import people_like, read_census
 from numpy.typing import NDArray
+from pandas.api.types import is_numeric_dtype
 
 NUMBERS, WORDS, PART = 30, 20, 100_000
 FLIPPED, COPIED, STRANGE = 0.01, 0.001, 0.0005
@@ -25,6 +29,7 @@ FLIPPED, COPIED, STRANGE = 0.01, 0.001, 0.0005
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rows", type=int, default=100_000)
+    parser.add_argument("--census", type=Path, help="sample this file of Census-Income, see census.py")
     parser.add_argument("--no-peer", action="store_true", help="only the screen")
     parser.add_argument("--as-peer", type=Path, help=argparse.SUPPRESS)
     asked = parser.parse_args()
@@ -33,7 +38,7 @@ def main() -> None:
         return
     with tempfile.TemporaryDirectory() as name:
         table = Path(name) / "table.parquet"
-        planted = write_table(table, asked.rows)
+        planted = write_table(table, asked.rows, asked.census)
         print(json.dumps({"assay": judge_by_screen(table, Path(name) / "out", planted)}), flush=True)
         if not asked.no_peer:
             command = [sys.executable, __file__, "--as-peer", str(table)]
@@ -42,32 +47,46 @@ def main() -> None:
             print(json.dumps({"cleanlab": found | quality(set(flagged), planted["label_issues"])}))
 
 
-def write_table(path: Path, rows: int) -> dict[str, set[int]]:
+def write_table(path: Path, rows: int, census: Path | None = None) -> dict[str, set[int]]:
     """Places of what was planted, by the detector that should find it."""
     generator = np.random.default_rng(0)
-    share = 1 / np.arange(1, 13)
-    weights = generator.normal(size=12)
+    make = synthetic if census is None else partial(people_like, read_census(census))
     planted: dict[str, set[int]] = {"label_issues": set(), "duplicates": set(), "outliers": set()}
     writer = None
     for start in range(0, rows, PART):
         count = min(PART, rows - start)
-        hidden = generator.normal(size=(count, 6)).astype(np.float32)
-        numbers = hidden @ np.random.default_rng(1).normal(size=(6, NUMBERS)).astype(np.float32)
-        numbers = numbers + generator.normal(size=numbers.shape).astype(np.float32)
-        words = generator.choice(12, (count, WORDS), p=share / share.sum())
-        label = (2 * hidden[:, 0] * hidden[:, 1] + 2 * hidden[:, 2] + weights[words[:, 0]] > 1).astype(np.int64)
+        made = make(count, generator)
         flipped, strange, copied = pick(generator, count)
-        label[flipped] = 1 - label[flipped]
-        numbers[strange] *= 12
-        numbers[copied], words[copied], label[copied] = numbers[copied - 1], words[copied - 1], label[copied - 1]
+        for name in made.columns:
+            values = made[name].to_numpy().copy()
+            if name == "label":
+                values[flipped] = 1 - values[flipped]
+            elif is_numeric_dtype(values):
+                values[strange] *= 12
+            values[copied] = values[copied - 1]
+            made[name] = values
         for kind, places in (("label_issues", flipped), ("outliers", strange), ("duplicates", copied)):
             planted[kind] |= set((places + start).tolist())
-        batch = as_table(numbers, words, label)
+        batch = pa.Table.from_pandas(made, preserve_index=False)
         writer = writer or pq.ParquetWriter(path, batch.schema)
-        writer.write_table(batch)
+        writer.write_table(batch.cast(writer.schema))
     if writer is not None:
         writer.close()
     return planted
+
+
+def synthetic(rows: int, generator: np.random.Generator) -> pd.DataFrame:
+    """30 numbers and 20 words, `label` explained by some of them."""
+    share = 1 / np.arange(1, 13)
+    weights = np.random.default_rng(2).normal(size=12)
+    hidden = generator.normal(size=(rows, 6)).astype(np.float32)
+    numbers = hidden @ np.random.default_rng(1).normal(size=(6, NUMBERS)).astype(np.float32)
+    numbers = numbers + generator.normal(size=numbers.shape).astype(np.float32)
+    words = generator.choice(12, (rows, WORDS), p=share / share.sum())
+    label = (2 * hidden[:, 0] * hidden[:, 1] + 2 * hidden[:, 2] + weights[words[:, 0]] > 1).astype(np.int64)
+    spelt = np.array([f"word {number}" for number in range(12)], dtype=object)
+    columns = {f"n{number}": numbers[:, number] for number in range(NUMBERS)}
+    return pd.DataFrame(columns | {f"w{number}": spelt[words[:, number]] for number in range(WORDS)} | {"label": label})
 
 
 def pick(generator: np.random.Generator, count: int) -> tuple[NDArray[np.int64], ...]:
@@ -77,18 +96,10 @@ def pick(generator: np.random.Generator, count: int) -> tuple[NDArray[np.int64],
     return tuple(np.split(chosen, np.cumsum(sizes)[:-1]))
 
 
-def as_table(numbers: NDArray[np.float32], words: NDArray[np.int64], label: NDArray[np.int64]) -> pa.Table:
-    columns = {f"number_{place}": numbers[:, place] for place in range(NUMBERS)}
-    columns |= {f"word_{place}": pa.array([f"value {one}" for one in range(12)]).take(pa.array(words[:, place]))
-                for place in range(WORDS)}  # fmt: skip
-    return pa.table({**columns, "label": label})
-
-
 def judge_by_screen(table: Path, out: Path, planted: dict[str, set[int]]) -> dict[str, object]:
     program = Path(sys.executable).with_name("assay")
-    detectors = "duplicates,outliers,label_issues"
     started = time.perf_counter()
-    command = [str(program), "screen", str(table), "--detectors", detectors, "--out", str(out), "--json"]
+    command = [str(program), "screen", str(table), "--out", str(out), "--json"]
     done = subprocess.run(command, check=False, capture_output=True, text=True)
     seconds = time.perf_counter() - started
     document = json.loads(done.stdout)
@@ -110,7 +121,6 @@ def judge_by_screen(table: Path, out: Path, planted: dict[str, set[int]]) -> dic
 
 def judge_by_peer(table: Path) -> dict[str, object]:
     """Confident learning on three folds of the same trees."""
-    import pandas as pd
     from cleanlab.filter import find_label_issues
     from sklearn.ensemble import HistGradientBoostingClassifier
     from sklearn.model_selection import cross_val_predict

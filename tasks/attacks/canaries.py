@@ -1,4 +1,4 @@
-"""A linear model whose rows fall at a known distance: an attack that misses them is blind, one that finds too many lies.
+"""A linear model whose rows fall at a known distance: an attack that misses them is blind, one that adds to them lies.
 
 Of a linear model the distance to each class is the difference of logits over the dual norm of the difference of weights
 (Moosavi-Dezfooli et al. 2016). Half as much again must fell every row; nine tenths of the shortest must fell none.
@@ -64,7 +64,7 @@ def exact_distances(
     """(rows,): how far the nearest other class is, by the attack's norm, the box [0, 1] left aside."""
     import numpy as np
 
-    weights = module[1].weight.detach().numpy().astype(np.float64)  # type: ignore[index,union-attr]
+    weights = module[1].weight.detach().numpy().astype(np.float64)  # type: ignore[index]
     logits = rows.reshape(len(rows), -1) @ weights.T
     dual = 1 if norm == "linf" else 2
     apart = np.linalg.norm(weights[labels][:, None] - weights[None], ord=dual, axis=2)

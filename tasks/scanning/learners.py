@@ -1,0 +1,104 @@
+"""Classes of scikit-learn, XGBoost and LightGBM that may be made and filled, each by its full name.
+
+Those of scikit-learn are listed in sklearn_classes.txt, made by rule (`python -m tasks.scanning.list_sklearn`):
+classes only, never a function. The few functions below may be held as a value and not be called by a pickle.
+"""
+
+from collections.abc import Callable, Mapping
+from functools import cache
+from pathlib import Path
+
+from tasks.scanning.finding import Refused
+from tasks.scanning.pickle_rules import OBJECT, VALUE, Rule, expect
+from tasks.scanning.pickle_values import DictValue, Imported, Made, Value
+
+LIST = Path(__file__).with_name("sklearn_classes.txt")
+ARRAY_WRAPPER = "joblib.numpy_pickle.NumpyArrayWrapper"
+_NUMBERS = (int, float, bool, str, type(None))
+_TREES = {"sklearn.neighbors._kd_tree": "KDTree", "sklearn.neighbors._ball_tree": "BallTree"}
+_METRICS = ("sklearn.metrics._dist_metrics", "sklearn.neighbors._dist_metrics")
+# Modules of scikit-learn before 1.0 whose classes have moved since.
+_MOVED = {
+    "sklearn.ensemble._gb_losses": "BinomialDeviance MultinomialDeviance ExponentialLoss LeastSquaresError "
+    "LeastAbsoluteError HuberLossFunction QuantileLossFunction",
+    "sklearn.ensemble._hist_gradient_boosting.loss": "LeastSquares LeastAbsoluteDeviation Poisson BinaryCrossEntropy "
+    "CategoricalCrossEntropy",
+}
+_SCORES = {
+    "sklearn.feature_selection._univariate_selection": "f_classif f_regression r_regression chi2 f_oneway",
+    "sklearn.feature_selection._mutual_info": "mutual_info_classif mutual_info_regression",
+    "sklearn.cluster._kmeans": "_kmeans_single_lloyd _kmeans_single_elkan",
+    "sklearn.metrics._classification": "accuracy_score balanced_accuracy_score f1_score precision_score recall_score "
+    "log_loss brier_score_loss matthews_corrcoef jaccard_score cohen_kappa_score fbeta_score zero_one_loss",
+    "sklearn.metrics._ranking": "roc_auc_score average_precision_score top_k_accuracy_score",
+    "sklearn.metrics._regression": "mean_squared_error root_mean_squared_error mean_absolute_error r2_score "
+    "median_absolute_error max_error explained_variance_score mean_absolute_percentage_error mean_squared_log_error",
+}
+_BOOSTERS = {
+    "xgboost.core": "Booster",
+    "xgboost.sklearn": "XGBModel XGBClassifier XGBRegressor XGBRanker XGBRFClassifier XGBRFRegressor",
+    "lightgbm.basic": "Booster",
+    "lightgbm.sklearn": "LGBMModel LGBMClassifier LGBMRegressor LGBMRanker",
+}
+
+
+@cache
+def rules() -> Mapping[tuple[str, str], Rule]:
+    """By (module, qualified name)."""
+    listed: dict[tuple[str, str], Rule] = {}
+    for line in LIST.read_text("ascii").splitlines():
+        module, name, kind = line.split()
+        listed[module, name] = _KINDS[kind]
+    return {**listed, **_by_hand()}
+
+
+def _by_hand() -> dict[tuple[str, str], Rule]:
+    return {
+        ("joblib.numpy_pickle", "NumpyArrayWrapper"): OBJECT,
+        **_each({**_MOVED, **_BOOSTERS}, OBJECT),
+        **_each(_SCORES, VALUE),
+        **{(module, "newObj"): Rule(_new_object) for module in (*_TREES, *_METRICS)},
+        **{(module, f"{name}{bits}"): VALUE for module, name in _TREES.items() for bits in ("", "32", "64")},
+        **{(module, "EuclideanDistance"): VALUE for module in _METRICS},
+    }
+
+
+def _each(names: Mapping[str, str], rule: Rule) -> dict[tuple[str, str], Rule]:
+    return {(module, name): rule for module, listed in names.items() for name in listed.split()}
+
+
+def _new_object(callee: Imported, arguments: tuple[Value, ...]) -> Value:
+    """`newObj(cls)`, Cython's way to an empty object of a tree or metric of the same module."""
+    kind = arguments[0] if len(arguments) == 1 else None
+    expect(
+        isinstance(kind, Imported) and kind.module == callee.module and kind.name != "newObj", callee, "its own class"
+    )
+    return Made("sklearn.newObj")
+
+
+def _numbers(callee: Imported, arguments: tuple[Value, ...]) -> Value:
+    """A compiled class called with numbers and arrays, such as a tree's shape or a loss's parameters."""
+    ok = all(isinstance(one, (*_NUMBERS, Made)) for one in arguments)
+    expect(ok, callee, "numbers and arrays")
+    return Made("sklearn.compiled")
+
+
+def _compiled_state(_: Made, state: Value) -> None:
+    """Read by compiled code that takes numbers and arrays by place or by name."""
+    parts = state if isinstance(state, tuple) else (state,)
+    if any(isinstance(part, Imported) for part in parts) or (isinstance(state, DictValue) and state.has_dunder):
+        raise Refused("pickle-state", "gives a compiled object an imported name")
+
+
+def _wrapper_state(target: Made, state: Value) -> None:
+    if not isinstance(state, DictValue) or state.has_dunder or not state.is_whole:
+        raise Refused("pickle-state", "an array wrapper of another shape")
+    target.fact = state
+
+
+_KINDS: Mapping[str, Rule] = {"object": OBJECT, "compiled": Rule(_numbers), "value": VALUE}
+BUILDS: Mapping[str, Callable[[Made, Value], None]] = {
+    ARRAY_WRAPPER: _wrapper_state,
+    "sklearn.newObj": _compiled_state,
+    "sklearn.compiled": _compiled_state,
+}

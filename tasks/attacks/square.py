@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from tasks.attacks.ball import Ball
 from tasks.attacks.losses import margin
+from tasks.attacks.square_l2 import first_offsets, moved_offsets
 from tasks.attacks.target import Target
 
 if TYPE_CHECKING:
@@ -36,14 +37,12 @@ class Square:
         ball: Ball,
         generator: "torch.Generator",
     ) -> "torch.Tensor":
-        """Raises ValueError for another norm than L-infinity."""
+        """Every random move of one norm; how it is drawn differs."""
         import torch
 
-        if ball.norm != "linf":
-            raise ValueError(f"square: expected the norm linf, found {ball.norm}; choose another attack")
         images = _as_images(rows)
-        low, high = (images - ball.epsilon).clamp(min=0), (images + ball.epsilon).clamp(max=1)
-        best = _stripes(images, low, high, generator)
+        moves = _Squares(images, ball, generator) if ball.norm == "linf" else _Windows(images, ball, generator)
+        best = moves.start()
         lead, moved = self._lead(target, best, labels, rows.shape), best.clone()
         place = torch.arange(len(rows), device=rows.device)
         for query in range(1, self.queries):
@@ -51,10 +50,9 @@ class Square:
             if not standing.all():
                 moved[place[~standing]] = best[~standing]
                 place, best, lead = place[standing], best[standing], lead[standing]
-                low, high = low[standing], high[standing]
             if not len(place):
                 break
-            tried = _with_squares(best, low, high, self._side(query, images.shape), generator)
+            tried = moves.next(best, place, self._share(query))
             found = self._lead(target, tried, labels[place], rows.shape)
             better = found > lead
             lead = torch.where(better, found, lead)
@@ -62,14 +60,10 @@ class Square:
         moved[place] = best
         return moved.reshape(rows.shape)
 
-    def _side(self, query: int, shape: tuple[int, ...]) -> int:
-        """Pixels of the square's edge at this query; of a row of columns, of the run."""
+    def _share(self, query: int) -> float:
+        """Of the image that is changed at this query."""
         done = query / self.queries * SCHEDULE
-        share = self.covered / float(2 ** sum(done > after for after in HALVED_AFTER))
-        height, width = shape[2:]
-        if height == 1:
-            return min(max(round(share * width), 1), width)
-        return min(max(round(math.sqrt(share * height * width)), 1), height, width)
+        return self.covered / float(2 ** sum(done > after for after in HALVED_AFTER))
 
     def _lead(
         self, target: Target, images: "torch.Tensor", labels: "torch.Tensor", shape: tuple[int, ...]
@@ -82,31 +76,59 @@ def _as_images(rows: "torch.Tensor") -> "torch.Tensor":
     return rows if rows.ndim == 4 else rows.reshape(len(rows), 1, 1, -1) if rows.ndim != 3 else rows.unsqueeze(1)
 
 
-def _stripes(
-    images: "torch.Tensor", low: "torch.Tensor", high: "torch.Tensor", generator: "torch.Generator"
-) -> "torch.Tensor":
-    """Vertical stripes of plus or minus epsilon, a random sign a channel and column."""
-    import torch
+@dataclass(frozen=True)
+class _Squares:
+    """L-infinity: every pixel is moved all the way up or down."""
 
-    count, channels, _, width = images.shape
-    up = torch.rand((count, channels, 1, width), generator=generator, device=images.device) < 0.5
-    return torch.where(up, high, low)
+    images: "torch.Tensor"
+    ball: Ball
+    generator: "torch.Generator"
+
+    def start(self) -> "torch.Tensor":
+        """Vertical stripes, a random sign a channel and column."""
+        count, channels, _, width = self.images.shape
+        return self._moved(self.images, self._up(count, channels, 1, width))
+
+    def next(self, best: "torch.Tensor", place: "torch.Tensor", share: float) -> "torch.Tensor":
+        """A square of that share at a random place, a sign a channel; of a line, a run."""
+        import torch
+
+        count, channels, height, width = best.shape
+        edge = max(round(math.sqrt(share * height * width)), 1)
+        tall, wide = (1, max(round(share * width), 1)) if height == 1 else (min(edge, height, width),) * 2
+        top, left = (self._starts(count, size - edge) for size, edge in ((height, tall), (width, wide)))
+        down, across = (torch.arange(size, device=best.device) for size in (height, width))
+        lines, columns = ((down >= top) & (down < top + tall)), ((across >= left) & (across < left + wide))
+        covered = lines[:, None, :, None] & columns[:, None, None, :]
+        return torch.where(covered, self._moved(self.images[place], self._up(count, channels, 1, 1)), best)
+
+    def _moved(self, images: "torch.Tensor", up: "torch.Tensor") -> "torch.Tensor":
+        import torch
+
+        return torch.where(up, images + self.ball.epsilon, images - self.ball.epsilon).clamp(0, 1)
+
+    def _up(self, *shape: int) -> "torch.Tensor":
+        import torch
+
+        return torch.rand(shape, generator=self.generator, device=self.images.device) < 0.5
+
+    def _starts(self, count: int, most: int) -> "torch.Tensor":
+        import torch
+
+        return torch.randint(0, most + 1, (count, 1), generator=self.generator, device=self.images.device)
 
 
-def _with_squares(
-    images: "torch.Tensor", low: "torch.Tensor", high: "torch.Tensor", side: int, generator: "torch.Generator"
-) -> "torch.Tensor":
-    """Each image with one square at a random place set to the lowest or the highest allowed, a sign a channel."""
-    import torch
+@dataclass(frozen=True)
+class _Windows:
+    """L2: budget moves from window to window."""
 
-    count, channels, height, width = images.shape
-    tall = min(side, height)
-    top, left = (
-        torch.randint(0, size - edge + 1, (count, 1), generator=generator, device=images.device)
-        for size, edge in ((height, tall), (width, side))
-    )
-    down, across = (torch.arange(size, device=images.device) for size in (height, width))
-    lines, columns = ((down >= top) & (down < top + tall)), ((across >= left) & (across < left + side))
-    covered = lines[:, None, :, None] & columns[:, None, None, :]
-    up = torch.rand((count, channels, 1, 1), generator=generator, device=images.device) < 0.5
-    return torch.where(covered, torch.where(up, high, low), images)
+    images: "torch.Tensor"
+    ball: Ball
+    generator: "torch.Generator"
+
+    def start(self) -> "torch.Tensor":
+        return (self.images + first_offsets(self.images, self.ball, self.generator)).clamp(0, 1)
+
+    def next(self, best: "torch.Tensor", place: "torch.Tensor", share: float) -> "torch.Tensor":
+        images = self.images[place]
+        return (images + moved_offsets(best - images, share, self.ball, self.generator)).clamp(0, 1)

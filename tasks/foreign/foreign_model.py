@@ -13,11 +13,12 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from tasks.foreign.query import Query
+    from tasks.foreign.steps import Head
 
 _ROWS_COMPARED = 8
 _TOLERANCE = 1e-3
-# A quantised value at the edge of a step may fall either way, and drags later ones along.
-_TOLERANCE_QUANTISED = 5e-2
+# A value at the edge of a quantisation step, or of a half's last bit, may fall either way and drags others along.
+_TOLERANCE_COARSE = 5e-2
 
 
 @dataclass(frozen=True)
@@ -58,42 +59,48 @@ def _open_onnx(data: bytes, name: str, digest: str, threads: int) -> ForeignMode
     from tasks.foreign.onnx_file import read_onnx
     from tasks.foreign.onnx_module import OnnxModule
     from tasks.foreign.query import open_query
-    from tasks.foreign.score_graph import Head, score_graph
+    from tasks.foreign.score_graph import is_coarse, score_graph
+    from tasks.foreign.steps import Head
 
     graph = score_graph(read_onnx(data, name), name)
     module = OnnxModule(graph).eval()  # First: it refuses by name what it does not know.
     query = open_query(graph, threads=threads)
-    rows = _random_rows(graph.input.shape)
+    rows = _random_rows(graph.input.shape, graph.input.type)
     scores = _checked_scores(query(rows), name)
     if graph.head is Head.LOGITS and _are_probabilities(scores):
         graph = replace(graph, head=Head.PROBABILITIES)
         module, query = OnnxModule(graph).eval(), open_query(graph, threads=threads)
         scores = query(rows)
-    is_quantised = any(node.op_type == "QuantizeLinear" for node in graph.model.graph.node)
-    _require_parity(name, module, rows, scores, _TOLERANCE_QUANTISED if is_quantised else _TOLERANCE)
+    tolerance = _TOLERANCE_COARSE if is_coarse(graph) else _TOLERANCE
+    _require_parity(name, module, rows, scores, tolerance, graph.head)
     return ForeignModel(name, module, query, graph.input.shape, graph.input.type, scores.shape[1], digest)
 
 
 def _open_program(data: bytes, name: str, digest: str) -> ForeignModel:
-    from tasks.foreign.program import load_program, query_module
+    from tasks.foreign.program import load_program, of_probabilities, query_program
+    from tasks.foreign.steps import Head
 
     program = load_program(data, name)
-    query = query_module(program.module)
-    rows = _random_rows(program.input_shape)
+    query = query_program(program)
+    rows = _random_rows(program.input_shape, program.input_type)
     scores = _checked_scores(query(rows), name)
-    _require_parity(name, program.module, rows, scores, _TOLERANCE)
-    return ForeignModel(name, program.module, query, program.input_shape, "float32", scores.shape[1], digest)
+    if program.head is Head.LOGITS and _are_probabilities(scores):
+        program = of_probabilities(program)
+        query = query_program(program)
+        scores = query(rows)
+    # The same arithmetic twice: what differs draws at random, or changes itself.
+    _require_parity(name, program.module, rows, scores, _TOLERANCE, program.head)
+    return ForeignModel(name, program.module, query, program.input_shape, program.input_type, scores.shape[1], digest)
 
 
-def _random_rows(shape: tuple[int, ...]) -> "NDArray[np.float32]":
-    """Half of them whole numbers as pixels have, half around zero: one of the two is what a model expects."""
+def _random_rows(shape: tuple[int, ...], kind: str) -> "NDArray[np.float32]":
+    """Whole numbers as pixels have; for an input of floats half of the rows lie around zero instead."""
     import numpy as np
 
     generator = np.random.default_rng(0)
-    half = _ROWS_COMPARED // 2
-    pixels = generator.integers(0, 256, (half, *shape))
-    normal = generator.standard_normal((_ROWS_COMPARED - half, *shape))
-    rows: NDArray[np.float32] = np.concatenate([pixels, normal]).astype(np.float32)
+    rows: NDArray[np.float32] = generator.integers(0, 128, (_ROWS_COMPARED, *shape)).astype(np.float32)
+    if np.dtype(kind).kind == "f":
+        rows[::2] = generator.standard_normal((_ROWS_COMPARED // 2, *shape))
     return rows
 
 
@@ -122,20 +129,16 @@ def _require_parity(
     rows: "NDArray[np.float32]",
     expected: "NDArray[np.float32]",
     tolerance: float,
+    head: "Head",
 ) -> None:
     """Raise IntegrityError unless the module answers `rows` as expected, SpecError when it has no gradient."""
     import numpy as np
-    import torch
 
-    inputs = torch.from_numpy(rows).requires_grad_()
-    with torch.enable_grad():
-        scores = module(inputs)
-    if not scores.requires_grad:
-        raise SpecError(
-            f"{name}: expected scores with a gradient to the rows, found none (a cast to whole numbers on the way?); "
-            "attack the model through its queries alone"
-        )
-    found = scores.detach().numpy()
+    from tasks.foreign.steps import Head
+
+    found = _require_gradient(name, module, rows).detach().numpy()
+    if head is Head.PROBABILITIES:  # The logarithm of what is nearly nothing is mostly rounding.
+        found, expected = np.exp(found), np.exp(expected)
     allowed = tolerance * max(float(np.ptp(expected)), 1e-6)
     furthest = float(np.abs(found - expected).max()) if found.shape == expected.shape else float("inf")
     best = np.sort(expected, 1)
@@ -143,6 +146,21 @@ def _require_parity(
     same = found.argmax(1)[is_clear] == expected.argmax(1)[is_clear] if np.isfinite(furthest) else np.zeros(1, bool)
     if not furthest <= allowed or not same.all():
         raise IntegrityError(
-            f"{name}: torch and ONNX Runtime differ by {furthest:.3g} on {len(rows)} random rows, allowed are "
-            f"{allowed:.3g} ({tolerance:g} of the scores' spread); do not attack this reading of the model: report it"
+            f"{name}: the module differs from the model's own answers by {furthest:.3g} on {len(rows)} random rows, "
+            f"allowed are {allowed:.3g} ({tolerance:g} of the scores' spread); do not trust attacks on it: report it"
         )
+
+
+def _require_gradient(name: str, module: "torch.nn.Module", rows: "NDArray[np.float32]") -> "torch.Tensor":
+    """The module's scores of `rows`, which have a gradient; it may be zero, as behind rounding."""
+    import torch
+
+    inputs = torch.from_numpy(rows.copy()).requires_grad_()
+    with torch.enable_grad():
+        scores: torch.Tensor = module(inputs)
+    if not scores.requires_grad:
+        raise SpecError(
+            f"{name}: expected scores with a gradient to the rows, found none (a cast to whole numbers on the way?); "
+            "attack the model through its queries alone"
+        )
+    return scores

@@ -8,7 +8,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from assay.errors import SpecError
-from tasks.examination.artifact import graph_problems
+from tasks.scanning.finding import Refused
+from tasks.scanning.onnx_graph import walk_model
+from tasks.scanning.region import in_memory
 
 if TYPE_CHECKING:
     import numpy as np
@@ -32,10 +34,10 @@ def read_onnx(data: bytes, name: str) -> "onnx.ModelProto":
     """The model in `data`. Raises SpecError when it is no ONNX, or has what a served graph must not have."""
     model = _parsed(data, name)
     # Before the checker, which would look for files that the model names.
-    problems = graph_problems(model)
+    problems = _problems(data)
     if problems:
         raise SpecError(
-            f"{name}: expected operators of ai.onnx and weights inside the file, found {'; '.join(problems)}; "
+            f"{name}: expected known operators and weights inside the file, found {'; '.join(problems[:5])}; "
             "export again with standard operators and external_data=False"
         )
     if model.functions:
@@ -100,6 +102,14 @@ def _parsed(data: bytes, name: str) -> "onnx.ModelProto":
             "export the model with torch.onnx.export or torch.export.save"
         ) from error
     return model
+
+
+def _problems(data: bytes) -> list[str]:
+    """What `assay scan` finds in the same bytes, with no folder that weights may lie in."""
+    try:
+        return [found.detail for found in walk_model(in_memory(data), None).findings]
+    except Refused as refused:
+        return [refused.finding.detail]
 
 
 def _require_valid(model: "onnx.ModelProto", name: str) -> None:

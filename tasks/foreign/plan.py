@@ -1,10 +1,9 @@
-"""What a pass through an ONNX graph does, worked out beforehand: slots for the values, one step a node.
+"""What a pass through an ONNX graph does, worked out beforehand: a slot a value, a step a node.
 
 Constants are folded; values that come from shapes alone stay on the CPU, wherever the rows are.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -13,39 +12,16 @@ from torch import Tensor
 from assay.errors import SpecError
 from tasks.foreign.node import Call, Node
 from tasks.foreign.onnx_file import tensor_values
-from tasks.foreign.operators import OPERATORS, READ_AS_NUMBERS
+from tasks.foreign.operators import OPERATORS, READ_AS_NUMBERS, TABLES
+from tasks.foreign.steps import ABSENT, ROWS, Plan, Step, with_spent
 
 if TYPE_CHECKING:
     import onnx
 
     from tasks.foreign.score_graph import ScoreGraph
 
-ABSENT, ROWS = 0, 1  # slots that every pass has: None where an input is left out, and the rows
 _OF_SHAPES = {"Shape", "Size"}
 _CONSTANTS = ("value", "value_float", "value_int", "value_floats", "value_ints")
-
-
-@dataclass(frozen=True, slots=True)
-class Step:
-    """One call of a pass. output: the slot of a lone output; outputs: of several. spent: slots not read again."""
-
-    call: Call
-    title: str
-    inputs: tuple[int, ...]
-    output: int | None
-    outputs: tuple[int, ...] = ()
-    spent: tuple[int, ...] = ()
-
-
-@dataclass(frozen=True)
-class Plan:
-    """slots: how many values a pass has. weights, on_cpu: the constants that it reads, by slot."""
-
-    steps: tuple[Step, ...]
-    slots: int
-    output: int
-    weights: dict[int, Tensor]
-    on_cpu: dict[int, Tensor]
 
 
 def plan_pass(graph: "ScoreGraph") -> Plan:
@@ -79,7 +55,7 @@ class _Planner:
         if proto.op_type == "Constant":
             return self.hold(proto.output[0], self._constant(proto))
         node = self._node(proto)
-        call = OPERATORS[proto.op_type](node)
+        call = (TABLES if proto.domain == "ai.onnx.ml" else OPERATORS)[proto.op_type](node)
         slots = [self._slot(name, node) for name in proto.input]
         if slots and all(slot == ABSENT or self._known[slot] is not None for slot in slots):
             return self._fold(proto, node, call, slots)
@@ -95,11 +71,11 @@ class _Planner:
         read = {slot for step in self._steps for slot in step.inputs}
         known = {slot: value for slot in sorted(read) if (value := self._known[slot]) is not None}
         return Plan(
-            steps=_with_spent(self._steps, keep={ABSENT, ROWS, slot}),
+            steps=with_spent(self._steps, slot),
             slots=len(self._known),
             output=slot,
             weights={slot: value for slot, value in known.items() if slot not in self._of_shapes},
-            on_cpu={slot: value for slot, value in known.items() if slot in self._of_shapes},
+            fixed={slot: value for slot, value in known.items() if slot in self._of_shapes},
         )
 
     def _node(self, proto: Any) -> Node:
@@ -179,24 +155,21 @@ def _to_device(value: Tensor, rows: Tensor) -> Tensor:
     return value.to(rows.device)
 
 
-def _with_spent(steps: Sequence[Step], keep: set[int]) -> tuple[Step, ...]:
-    """The steps, each told which values nothing reads after it, so that a pass holds no more than it must."""
-    seen, told = set(keep), list[Step]()
-    for step in reversed(steps):
-        touched = {*step.inputs, *step.outputs, *([] if step.output is None else [step.output])}
-        told.append(replace(step, spent=tuple(sorted(touched - seen))))
-        seen |= touched
-    return tuple(reversed(told))
-
-
 def _refuse_unknown(model: "onnx.ModelProto", name: str) -> None:
-    unknown = [node for node in model.graph.node if node.op_type not in {"Constant", *OPERATORS}]
+    unknown = [node for node in model.graph.node if not _is_known(node)]
     if unknown:
-        found = "; ".join(f"{node.op_type} (node {_title(node)})" for node in unknown[:5])
+        names = [f"{node.domain}:{node.op_type}" if node.domain else node.op_type for node in unknown]
+        found = "; ".join(f"{name} (node {_title(node)})" for name, node in zip(names[:5], unknown, strict=False))
         raise SpecError(
             f"{name}: expected operators that have a gradient here, found {found}; "
             "export the model without them, or attack it through its queries alone"
         )
+
+
+def _is_known(proto: Any) -> bool:
+    if proto.domain == "ai.onnx.ml":
+        return proto.op_type in TABLES
+    return proto.domain in {"", "ai.onnx"} and (proto.op_type == "Constant" or proto.op_type in OPERATORS)
 
 
 def _title(proto: Any) -> str:

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from assay.errors import SpecError
-from tasks.foreign.score_graph import SMALLEST_PROBABILITY, Head
+from tasks.foreign.steps import SMALLEST_PROBABILITY, Head
 
 if TYPE_CHECKING:
     from tasks.foreign.score_graph import ScoreGraph
@@ -70,4 +70,6 @@ def _scores(values: "NDArray[Any]", head: Head) -> "NDArray[np.float32]":
         values = np.log(np.maximum(values, SMALLEST_PROBABILITY))
     elif head is Head.BINARY_LOGIT and values.size == len(values):
         values = np.stack([np.zeros(len(values)), values.reshape(-1)], 1)
+    elif head is Head.OPPOSITE_LOGITS:
+        values = values / 2
     return values.astype(np.float32)

@@ -5,27 +5,18 @@ casts and reshapes behind it stay as they are. Labels and maps of names fall awa
 """
 
 from dataclasses import dataclass
-from enum import Enum
 from typing import TYPE_CHECKING, Any
 
 from assay.errors import SpecError
+from tasks.foreign.endings import Ending, find_ending
 from tasks.foreign.onnx_file import GraphInput, graph_input, opset_of
+from tasks.foreign.steps import Head
 
 if TYPE_CHECKING:
     import onnx
 
-SMALLEST_PROBABILITY = 1e-30  # below it, a logarithm says no more
-_TRANSPARENT = {"Identity", "Cast", "Reshape", "Flatten", "Squeeze", "Unsqueeze", "Dropout"}
 _MAPS = {"ZipMap"}
 _PREFERRED = ("logits", "scores", "probabilities", "output_probability")
-
-
-class Head(Enum):
-    """What the graph's last tensor holds, and so how it becomes scores (rows, classes)."""
-
-    LOGITS = "as it is"
-    BINARY_LOGIT = "z stands for the logits [0, z]"
-    PROBABILITIES = "its logarithm"
 
 
 @dataclass(frozen=True)
@@ -48,10 +39,19 @@ def score_graph(model: "onnx.ModelProto", name: str) -> ScoreGraph:
     taken = graph_input(model, name)
     makers = {output: node for node in model.graph.node for output in node.output if output}
     output = _past_maps(_scores_output(model, makers, name), makers)
-    last = _last_activation(output, makers)
-    head = Head.BINARY_LOGIT if last is not None and last.op_type == "Sigmoid" else Head.LOGITS
-    cut = _cut(model, makers, output, replaced=last)
-    return ScoreGraph(name, cut, taken, output, opset_of(model), head)
+    ending = find_ending(output, makers)
+    return ScoreGraph(name, _cut(model, makers, ending), taken, ending.output, opset_of(model), ending.head)
+
+
+def is_coarse(graph: ScoreGraph) -> bool:
+    """Whether the graph computes in steps that one can see: quantised, or in half precision."""
+    from onnx import TensorProto
+
+    halves = {TensorProto.FLOAT16, TensorProto.BFLOAT16}
+    held = {tensor.data_type for tensor in graph.model.graph.initializer}
+    casts = {one.i for node in graph.model.graph.node for one in node.attribute if one.name == "to"}
+    quantises = any(node.op_type == "QuantizeLinear" for node in graph.model.graph.node)
+    return quantises or graph.input.type == "float16" or bool(halves & (held | casts))
 
 
 def _scores_output(model: "onnx.ModelProto", makers: dict[str, Any], name: str) -> str:
@@ -81,19 +81,11 @@ def _past_maps(output: str, makers: dict[str, Any]) -> str:
     return output
 
 
-def _last_activation(output: str, makers: dict[str, Any]) -> Any | None:
-    """The node that turns logits into probabilities, where the way to the output passes one."""
-    while output in makers and makers[output].op_type in _TRANSPARENT:
-        output = makers[output].input[0]
-    node = makers.get(output)
-    return node if node is not None and node.op_type in {"Softmax", "LogSoftmax", "Sigmoid"} else None
-
-
-def _cut(model: "onnx.ModelProto", makers: dict[str, Any], output: str, *, replaced: Any | None) -> "onnx.ModelProto":
-    """A copy of `model` that computes `output` alone, `replaced` being an Identity there."""
+def _cut(model: "onnx.ModelProto", makers: dict[str, Any], ending: Ending) -> "onnx.ModelProto":
+    """A copy of `model` that computes the ending's output alone."""
     import onnx
 
-    needed, waiting = set[str](), [output]
+    needed, waiting = set[str](), [ending.output]
     while waiting:
         value = waiting.pop()
         if value and value not in needed:
@@ -101,13 +93,9 @@ def _cut(model: "onnx.ModelProto", makers: dict[str, Any], output: str, *, repla
             waiting.extend(makers[value].input if value in makers else ())
     graph = onnx.GraphProto(name=model.graph.name or "scores")
     for node in model.graph.node:
-        if needed.isdisjoint(node.output):
-            continue
-        if replaced is not None and node is replaced:
-            graph.node.append(onnx.helper.make_node("Identity", node.input, node.output, name=node.name))
-        else:
-            graph.node.append(node)
+        if not needed.isdisjoint(node.output):
+            graph.node.append(ending.replaced.get(node.output[0], node))
     graph.input.extend(value for value in model.graph.input if value.name in needed)
     graph.initializer.extend(tensor for tensor in model.graph.initializer if tensor.name in needed)
-    graph.output.append(onnx.ValueInfoProto(name=output))
+    graph.output.append(onnx.ValueInfoProto(name=ending.output))
     return onnx.ModelProto(ir_version=model.ir_version, opset_import=model.opset_import, graph=graph)

@@ -1,4 +1,7 @@
-"""Every ONNX operator that the interpreter knows, each a builder: its node in, the function to call out."""
+"""Every ONNX operator that the interpreter knows, each a builder: its node in, the function to call out.
+
+OPERATORS are those of ai.onnx, TABLES those of ai.onnx.ml.
+"""
 
 from tasks.foreign.node import Builder
 from tasks.foreign.operators.elementwise import ELEMENTWISE
@@ -10,7 +13,9 @@ from tasks.foreign.operators.shapes import SHAPES
 from tasks.foreign.operators.tables import TABLES
 from tasks.foreign.operators.windows import WINDOWS
 
-OPERATORS: dict[str, Builder] = ELEMENTWISE | LINEAR | NUMBERS | REDUCTIONS | RESIZE | SHAPES | TABLES | WINDOWS
+__all__ = ["OPERATORS", "READ_AS_NUMBERS", "TABLES"]
+
+OPERATORS: dict[str, Builder] = ELEMENTWISE | LINEAR | NUMBERS | REDUCTIONS | RESIZE | SHAPES | WINDOWS
 # Inputs that are read as numbers: they may stay on the CPU wherever the rows are.
 READ_AS_NUMBERS: dict[str, frozenset[int]] = {
     "ConstantOfShape": frozenset({0}),

@@ -8,7 +8,8 @@ import onnx
 from onnx import TensorProto, helper, numpy_helper
 
 from tasks.foreign.onnx_file import GraphInput
-from tasks.foreign.score_graph import Head, ScoreGraph
+from tasks.foreign.score_graph import ScoreGraph
+from tasks.foreign.steps import Head
 
 
 def model_of(
@@ -25,7 +26,9 @@ def model_of(
     ends = [helper.make_tensor_value_info(name, TensorProto.FLOAT, None) for name in outputs]
     graph = helper.make_graph(nodes, "g", [helper.make_tensor_value_info("x", kind, shape)], ends, held)
     domains = [helper.make_opsetid("", opset), helper.make_opsetid("ai.onnx.ml", 3)]
-    return helper.make_model(graph, opset_imports=domains, ir_version=10 if opset < 22 else 11)
+    model = helper.make_model(graph, opset_imports=domains, ir_version=10 if opset < 22 else 11)
+    is_standard = all(node.domain in {"", "ai.onnx.ml"} for node in nodes)
+    return onnx.shape_inference.infer_shapes(model) if is_standard else model
 
 
 def scores_of(model: onnx.ModelProto, shape: Sequence[int], opset: int, head: Head = Head.LOGITS) -> ScoreGraph:

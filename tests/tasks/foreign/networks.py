@@ -1,5 +1,7 @@
 """Small networks of the common kinds, and how to export them."""
 
+import functools
+import io
 from pathlib import Path
 
 import torch
@@ -90,16 +92,24 @@ def network(kind: str) -> tuple[nn.Module, tuple[int, ...]]:
     return module.eval(), shape
 
 
-def export(module: nn.Module, shape: tuple[int, ...], path: Path, *, dynamo: bool) -> Path:
-    """`module` as ONNX, with a free batch axis, by the new exporter or the old."""
-    rows = torch.randn(2, *shape)
+def exported(kind: str, path: Path, *, dynamo: bool) -> Path:
+    """The network of `kind` as ONNX, with a free batch axis, by the new exporter or the old."""
+    path.write_bytes(_onnx(kind, dynamo))
+    return path
+
+
+@functools.cache
+def _onnx(kind: str, dynamo: bool) -> bytes:
+    module, shape = network(kind)
+    rows, buffer = torch.randn(2, *shape), io.BytesIO()
     with _quiet():
         if dynamo:
             batch = ({0: torch.export.Dim("batch")},)
-            torch.onnx.export(module, (rows,), path, dynamo=True, dynamic_shapes=batch, external_data=False)
-        else:
-            axes = {"x": {0: "batch"}, "y": {0: "batch"}}
-            torch.onnx.export(
-                module, (rows,), path, dynamo=False, input_names=["x"], output_names=["y"], dynamic_axes=axes
-            )
-    return path
+            program = torch.onnx.export(module, (rows,), dynamo=True, dynamic_shapes=batch)
+            assert program is not None
+            return program.model_proto.SerializeToString()
+        axes = {"x": {0: "batch"}, "y": {0: "batch"}}
+        torch.onnx.export(
+            module, (rows,), buffer, dynamo=False, input_names=["x"], output_names=["y"], dynamic_axes=axes
+        )
+    return buffer.getvalue()

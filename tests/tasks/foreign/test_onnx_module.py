@@ -14,9 +14,9 @@ from models.digits import DigitsModel
 from models.mnist import MnistModel
 from tasks.foreign.foreign_model import open_foreign
 from tasks.foreign.onnx_module import OnnxModule
-from tasks.foreign.score_graph import Head
+from tasks.foreign.steps import Head
 from tests.tasks.foreign.graphs import model_of, scores_of
-from tests.tasks.foreign.networks import export, network
+from tests.tasks.foreign.networks import exported, network
 
 KINDS = ("cnn", "residual", "depthwise", "mlp", "encoder")
 
@@ -32,7 +32,7 @@ def gradient(module: torch.nn.Module, rows: torch.Tensor) -> torch.Tensor:
 @pytest.mark.parametrize("kind", KINDS)
 def test_gradients_are_those_of_the_exported_network(kind: str, dynamo: bool, tmp_path: Path) -> None:
     original, shape = network(kind)
-    module = open_foreign(export(original, shape, tmp_path / "m.onnx", dynamo=dynamo)).module
+    module = open_foreign(exported(kind, tmp_path / "m.onnx", dynamo=dynamo)).module
     rows = torch.randn(7, *shape, generator=torch.Generator().manual_seed(5))
     torch.testing.assert_close(module(rows), original(rows), rtol=1e-4, atol=1e-4)
     expected = gradient(original, rows)
@@ -41,8 +41,8 @@ def test_gradients_are_those_of_the_exported_network(kind: str, dynamo: bool, tm
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_gradients_are_those_of_finite_differences(kind: str, tmp_path: Path) -> None:
-    original, shape = network(kind)
-    module = open_foreign(export(original, shape, tmp_path / "m.onnx", dynamo=kind != "encoder")).module.double()
+    opened = open_foreign(exported(kind, tmp_path / "m.onnx", dynamo=kind != "encoder"))
+    module, shape = opened.module.double(), opened.input_shape
     rows = torch.randn(2, *shape, generator=torch.Generator().manual_seed(5), dtype=torch.float64)
     steps = torch.randn(6, *rows.shape, generator=torch.Generator().manual_seed(6), dtype=torch.float64)
 
@@ -78,16 +78,24 @@ def test_models_of_assay_give_logits_for_raw_pixels(model: type[MnistModel], tmp
 
 def test_channels_last_weights_and_rows_flow_through(tmp_path: Path) -> None:
     original, shape = network("residual")
-    module = open_foreign(export(original, shape, tmp_path / "m.onnx", dynamo=True)).module
+    module = open_foreign(exported("residual", tmp_path / "m.onnx", dynamo=True)).module
     rows = torch.randn(4, *shape).to(memory_format=torch.channels_last)
     with evaluation_mode(module):
         assert all(one.is_contiguous(memory_format=torch.channels_last) for one in module.buffers() if one.dim() == 4)
         torch.testing.assert_close(module(rows), original(rows), rtol=1e-4, atol=1e-4)
 
 
+@pytest.mark.parametrize("dynamo", [True, False], ids=["dynamo", "legacy"])
+@pytest.mark.parametrize("kind", KINDS)
+def test_module_moves_to_another_device_and_keeps_shapes_on_the_cpu(kind: str, dynamo: bool, tmp_path: Path) -> None:
+    """On `meta` no tensor has numbers, so that any size read from a moved tensor would be an error."""
+    opened = open_foreign(exported(kind, tmp_path / "m.onnx", dynamo=dynamo))
+    scores = opened.module.to("meta")(torch.zeros(3, *opened.input_shape, device="meta"))
+    assert scores.shape == (3, opened.classes) and scores.device.type == "meta"
+
+
 def test_weights_are_buffers_without_gradient(tmp_path: Path) -> None:
-    original, shape = network("mlp")
-    module = open_foreign(export(original, shape, tmp_path / "m.onnx", dynamo=True)).module
+    module = open_foreign(exported("mlp", tmp_path / "m.onnx", dynamo=True)).module
     assert list(module.buffers()) and not list(module.parameters())
     assert not any(weights.requires_grad for weights in module.buffers())
 

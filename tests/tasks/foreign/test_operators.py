@@ -210,7 +210,7 @@ def test_operator_answers_as_onnx_runtime(case: Case) -> None:
     inputs = [*names[: case.x_at], "x", *names[case.x_at :]]
     if case.x_at:
         inputs = [*names, "x"]
-    node = helper.make_node(case.op, inputs, case.outputs, domain=case.domain, **case.attributes)
+    node = helper.make_node(case.op, inputs, case.outputs, domain=case.domain or None, **case.attributes)
     weights = {name: value for name, value in zip(names, case.weights, strict=True) if name}
     graph = scores_of(model_of([node], shape=case.shape, weights=weights, opset=case.opset), case.shape, case.opset)
     rows = f32(*case.shape, seed=7)

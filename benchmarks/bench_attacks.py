@@ -11,7 +11,7 @@ import argparse
 import json
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -50,8 +50,9 @@ def main() -> None:
     model = MnistModel()
     model.load_function(asked.model)
     images, labels = (part[: asked.rows] for part in read_mnist("t10k"))
+    query = served(model)
     for part in asked.what:
-        for name, run in PARTS[part](model, images[:, None], labels):
+        for name, run in PARTS[part](model, images[:, None], labels, query):
             started, busy = time.perf_counter(), time.process_time()
             try:
                 found = run()
@@ -61,17 +62,18 @@ def main() -> None:
             print(json.dumps(line | {"cpu_seconds": round(time.process_time() - busy, 1)} | found), flush=True)
 
 
+Query = Callable[[Images], Images]
 Contest = Iterator[tuple[str, Callable[[], dict[str, Any]]]]
 
 
-def suite(model: MnistModel, images: Images, labels: Labels) -> Contest:
-    yield "assay quick", lambda: own(model, images, labels, quick_suite())
-    yield "assay standard", lambda: own(model, images, labels, standard_suite())
+def suite(model: MnistModel, images: Images, labels: Labels, query: Query) -> Contest:
+    yield "assay quick", lambda: own(model, images, labels, quick_suite(), query)
+    yield "assay standard", lambda: own(model, images, labels, standard_suite(), query)
     yield "torchattacks AutoAttack", lambda: by_torchattacks(model, images, labels, "AutoAttack", version="standard")
     yield "pyautoattack standard", lambda: by_pyautoattack(model, images, labels)
 
 
-def pgd(model: MnistModel, images: Images, labels: Labels) -> Contest:
+def pgd(model: MnistModel, images: Images, labels: Labels, _: Query) -> Contest:
     yield "floor", lambda: floor(model, images, STEPS * RESTARTS)
     yield "assay", lambda: own_pgd(model, images, labels)
     yield "art", lambda: by_art(model, images, labels)
@@ -79,18 +81,16 @@ def pgd(model: MnistModel, images: Images, labels: Labels) -> Contest:
     yield "foolbox", lambda: by_foolbox(model, images, labels)
 
 
-def square(model: MnistModel, images: Images, labels: Labels) -> Contest:
-    yield "assay", lambda: own(model, images, labels, [Square(QUERIES)])
+def square(model: MnistModel, images: Images, labels: Labels, query: Query) -> Contest:
+    yield "assay", lambda: own(model, images, labels, [Square(QUERIES)], query)
     yield "torchattacks", lambda: by_torchattacks(model, images, labels, "Square", n_queries=QUERIES)
 
 
 PARTS = {"suite": suite, "pgd": pgd, "square": square}
 
 
-def own(
-    model: MnistModel, images: Images, labels: Labels, attacks: "list[Attack] | tuple[Attack, ...]"
-) -> dict[str, Any]:
-    found = run_suite(module_of(model), images, labels, Ball("linf", EPSILON), attacks, query=served(model))
+def own(model: MnistModel, images: Images, labels: Labels, attacks: Sequence[Attack], query: Query) -> dict[str, Any]:
+    found = run_suite(module_of(model), images, labels, Ball("linf", EPSILON), attacks, query=query)
     parts = {one.name: [round(one.robust_accuracy, 4), round(one.seconds, 1)] for one in found.outcomes}
     passes = {"forward": sum(one.forward_passes for one in found.outcomes),
               "backward": sum(one.backward_passes for one in found.outcomes)}  # fmt: skip
@@ -123,7 +123,7 @@ def by_torchattacks(model: MnistModel, images: Images, labels: Labels, name: str
     standing = right(module, images, labels)
     for _ in range(RESTARTS if name == "PGD" else 1):
         attack = getattr(torchattacks, name)(module, eps=EPSILON, **options)
-        moved = torch.cat([attack(*part) for part in batches(images, labels, 64 if name == "PGD" else 250)])
+        moved = torch.cat([attack(*part).detach() for part in batches(images, labels, 64 if name == "PGD" else 250)])
         standing &= right(module, moved.numpy(), labels)
     return {"robust_accuracy": float(standing.mean())}
 
@@ -173,7 +173,7 @@ def module_of(model: MnistModel) -> nn.Module:
     return fresh.eval()
 
 
-def served(model: MnistModel) -> Callable[[Images], Images]:
+def served(model: MnistModel) -> Query:
     """The exported file on ONNX Runtime: images in [0, 1] to the logarithms of its probabilities."""
     import onnxruntime as ort
 
@@ -184,8 +184,9 @@ def served(model: MnistModel) -> Callable[[Images], Images]:
         session = ort.InferenceSession(Path(folder, ONNX_FILE).read_bytes(), options)
 
     def query(images: Images) -> Images:
-        (found,) = session.run([PROBABILITIES], {INPUT: images[:, 0] * 255})
-        return np.asarray(np.log(found + 1e-30), dtype=np.float32)
+        raw = images[:, 0] * 255
+        parts = [session.run([PROBABILITIES], {INPUT: raw[at : at + 64]})[0] for at in range(0, len(raw), 64)]
+        return np.asarray(np.log(np.concatenate(parts) + 1e-30), dtype=np.float32)
 
     return query
 

@@ -5,7 +5,7 @@ the ball count for nothing, and are told: an attack that makes them is broken.
 """
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -61,6 +61,19 @@ def standard_suite(queries: int = 5000) -> tuple[Attack, ...]:
 def quick_suite() -> tuple[Attack, ...]:
     """What finds most in least time: a short climb, then towards the likeliest classes, then squares."""
     return Apgd("ce", steps=20), Apgd("dlr_targeted", steps=40, targets=3), Square(1000)
+
+
+def full_suite() -> tuple[Attack, ...]:
+    """The standard one with five restarts of what draws at random, and the untargeted ratio beside."""
+    many = Apgd("ce", restarts=5), Apgd("dlr", restarts=5), Apgd("dlr_targeted", restarts=5)
+    return *many, Fab(), Square(10_000)
+
+
+SUITES: Mapping[str, Callable[[], tuple[Attack, ...]]] = {
+    "quick": quick_suite,
+    "standard": standard_suite,
+    "full": full_suite,
+}
 
 
 def run_suite(
@@ -121,7 +134,7 @@ def _run(
         standing[part[fell]] = False
     return AttackOutcome(
         name=attack.name,
-        robust_accuracy=float(standing.float().mean()),
+        robust_accuracy=int(standing.sum()) / len(standing),
         attacked=attacked,
         fell=attacked - int(standing.sum()),
         outside=outside,

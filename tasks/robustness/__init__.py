@@ -1,0 +1,1 @@
+"""How much an attacker can change the answers of a model that comes as a file."""

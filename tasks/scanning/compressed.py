@@ -12,6 +12,9 @@ from tasks.scanning.look import Look
 from tasks.scanning.region import Region
 
 _LZMA_MEMORY = 256 << 20
+_LZMA_DICTIONARY = 1 << 12
+_LZMA_SIZES = (b"\xff" * 8, b"\0\0\0")  # not told, or below a terabyte
+_BZIP2_BLOCK, _BZIP2_END = b"1AY&SY", b"\x17rE8P\x90"
 
 
 class _Unpacker(Protocol):
@@ -27,10 +30,13 @@ class _Unpacker(Protocol):
 def compression(region: Region) -> str | None:
     """`gzip`, `bzip2`, `xz`, `lzma` or `zlib`, by the first bytes."""
     head = region.read(0, 13)
-    for name, magic in {"gzip": b"\x1f\x8b", "bzip2": b"BZh", "xz": b"\xfd7zXZ\0"}.items():
+    for name, magic in {"gzip": b"\x1f\x8b\x08", "xz": b"\xfd7zXZ\0"}.items():
         if head.startswith(magic):
             return name
-    if head[:3] == b"\x5d\0\0" and len(head) == 13:
+    if head[:3] == b"BZh" and head[4:10] in (_BZIP2_BLOCK, _BZIP2_END):
+        return "bzip2"
+    dictionary = int.from_bytes(head[1:5], "little")
+    if head[:1] == b"\x5d" and dictionary >= _LZMA_DICTIONARY and head[5:13].endswith(_LZMA_SIZES):
         return "lzma"
     # RFC 1950, 2.2: method 8 in the low bits, and the two bytes a multiple of 31.
     is_zlib = len(head) > 2 and head[0] == 0x78 and int.from_bytes(head[:2], "big") % 31 == 0

@@ -8,12 +8,13 @@ from collections.abc import Callable, Mapping
 from functools import cache
 from pathlib import Path
 
-from tasks.scanning.finding import Refused
+from tasks.scanning.finding import Refused, Severity
 from tasks.scanning.pickle_rules import OBJECT, VALUE, Rule, expect
-from tasks.scanning.pickle_values import DictValue, Imported, Made, Value
+from tasks.scanning.pickle_values import Blob, DictValue, Imported, Made, Value
 
 LIST = Path(__file__).with_name("sklearn_classes.txt")
 ARRAY_WRAPPER = "joblib.numpy_pickle.NumpyArrayWrapper"
+BOOSTERS = ("lightgbm.basic.Booster", "xgboost.core.Booster")
 _NUMBERS = (int, float, bool, str, type(None))
 _TREES = {"sklearn.neighbors._kd_tree": "KDTree", "sklearn.neighbors._ball_tree": "BallTree"}
 _METRICS = ("sklearn.metrics._dist_metrics", "sklearn.neighbors._dist_metrics")
@@ -96,9 +97,19 @@ def _wrapper_state(target: Made, state: Value) -> None:
     target.fact = state
 
 
+def _booster_state(_: Made, state: Value) -> None:
+    """A booster frees its handle when it is thrown away: it must be the model's text, which it is made from anew."""
+    if not isinstance(state, DictValue) or not state.is_whole or state.has_dunder:
+        raise Refused("pickle-state", "a booster of another shape")
+    handles = [state.items.get(name) for name in ("handle", "_handle")]
+    if not all(handle is None or isinstance(handle, str | bytes | Blob) for handle in handles):
+        raise Refused("pickle-state", "a booster whose handle is no model", Severity.CRITICAL)
+
+
 _KINDS: Mapping[str, Rule] = {"object": OBJECT, "compiled": Rule(_numbers), "value": VALUE}
 BUILDS: Mapping[str, Callable[[Made, Value], None]] = {
     ARRAY_WRAPPER: _wrapper_state,
+    **dict.fromkeys(BOOSTERS, _booster_state),
     "sklearn.newObj": _compiled_state,
     "sklearn.compiled": _compiled_state,
 }

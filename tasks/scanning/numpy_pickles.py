@@ -187,10 +187,12 @@ _SCALARS = (
     "bool_ bool int8 int16 int32 int64 uint8 uint16 uint32 uint64 float16 float32 float64 longdouble complex64 "
     "complex128 str_ bytes_ object_ datetime64 timedelta64 int_ intp float_ longlong ulonglong void"
 )
+_FUNCTION_MODULES = [f"{core}.{part}" for core in _CORES for part in ("_multiarray_umath", "fromnumeric")]
 _SPARSE = ("csr", "csc", "coo", "bsr", "dia", "lil", "dok")
 RULES: Mapping[tuple[str, str], Rule] = {
     ("numpy", "dtype"): Rule(_dtype),
     **{("numpy", name): VALUE for name in ("ndarray", "matrix", "memmap", *_FUNCTIONS.split(), *_SCALARS.split())},
+    **{(module, name): VALUE for module in _FUNCTION_MODULES for name in _FUNCTIONS.split()},
     **{(f"{core}.multiarray", "_reconstruct"): Rule(_reconstruct) for core in _CORES},
     **{(f"{core}.multiarray", "scalar"): Rule(_scalar) for core in _CORES},
     **{(f"{core}.numeric", "_frombuffer"): Rule(_from_buffer) for core in _CORES},

@@ -104,8 +104,9 @@ def scan_text(region: Region, look: Look) -> Iterator[Finding]:
 
 
 def is_json(region: Region) -> bool:
-    """Begins as an object or a list does."""
-    return region.read(0, 256).removeprefix(codecs.BOM_UTF8).lstrip()[:1] in (b"{", b"[")
+    """Begins as an object or a list does, and not as a template."""
+    head = region.read(0, 256).removeprefix(codecs.BOM_UTF8).lstrip()[:2]
+    return head[:1] in (b"{", b"[") and head not in (b"{{", b"{%", b"{#")
 
 
 def scan_json(document: Parsed) -> Iterator[Finding]:

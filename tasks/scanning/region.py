@@ -18,7 +18,9 @@ class Region:
     size: int
 
     def read(self, offset: int, count: int) -> bytes:
-        """At most `count` bytes; fewer where the region ends."""
+        """At most `count` bytes; fewer where the region ends, none before it begins."""
+        if offset < 0:
+            return b""
         count = max(0, min(count, self.size - offset))
         self.file.seek(self.start + offset)
         return self.file.read(count)

@@ -81,8 +81,9 @@ def _open_program(data: bytes, name: str, digest: str) -> ForeignModel:
     from tasks.foreign.steps import Head
 
     program = load_program(data, name)
+    shape, kind = program.plan.input_shape, program.plan.input_type
     query = query_program(program)
-    rows = _random_rows(program.input_shape, program.input_type)
+    rows = _random_rows(shape, kind)
     scores = _checked_scores(query(rows), name)
     if program.head is Head.LOGITS and _are_probabilities(scores):
         program = of_probabilities(program)
@@ -90,7 +91,7 @@ def _open_program(data: bytes, name: str, digest: str) -> ForeignModel:
         scores = query(rows)
     # The same arithmetic twice: what differs draws at random, or changes itself.
     _require_parity(name, program.module, rows, scores, _TOLERANCE, program.head)
-    return ForeignModel(name, program.module, query, program.input_shape, program.input_type, scores.shape[1], digest)
+    return ForeignModel(name, program.module, query, shape, kind, scores.shape[1], digest)
 
 
 def _random_rows(shape: tuple[int, ...], kind: str) -> "NDArray[np.float32]":

@@ -4,7 +4,7 @@ Everything that can be known beforehand is done once, when the module is made: a
 folded, and an operator that is not supported is refused by name. A pass then is one Python call a node.
 """
 
-from tasks.foreign.plan import plan_pass
+from tasks.foreign.onnx_plan import plan_pass
 from tasks.foreign.score_graph import ScoreGraph
 from tasks.foreign.steps import StepModule
 

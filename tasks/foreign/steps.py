@@ -11,6 +11,8 @@ from assay.errors import SpecError
 from tasks.foreign.node import Call
 
 ABSENT, ROWS = 0, 1  # slots that every pass has: None where an input is left out, and the rows
+# What torch and Python raise for values that do not fit an operator.
+UNFIT = (ArithmeticError, AssertionError, AttributeError, LookupError, RuntimeError, TypeError, ValueError)
 SMALLEST_PROBABILITY = 1e-30  # below it, a logarithm says no more
 
 
@@ -81,7 +83,7 @@ class StepModule(torch.nn.Module):
                         values[slot] = part
                 for slot in step.spent:
                     values[slot] = None
-        except (RuntimeError, IndexError, TypeError, ValueError) as error:
+        except UNFIT as error:
             raise SpecError(
                 f"node {title}: rows of shape {tuple(rows.shape)} do not pass: {error}; "
                 "give rows of the model's input shape, or export it with a free batch axis"

@@ -46,6 +46,12 @@ class _Window:
         begins, ends = (self.begins, self.ends) if self.same is None else self._same(data.shape[2:])
         return [size for pair in zip(reversed(begins), reversed(ends), strict=True) for size in pair]
 
+    def windows(self, pooled: Tensor, data: Tensor) -> Tensor:
+        """`pooled` without windows that begin in the padding behind, which rounding up would add."""
+        for axis, (size, begin, stride) in enumerate(zip(data.shape[2:], self.begins, self.strides, strict=True), 2):
+            pooled = pooled.narrow(axis, 0, min(pooled.shape[axis], -(-(size + begin) // stride)))
+        return pooled
+
     def _same(self, sizes: Sequence[int]) -> tuple[tuple[int, ...], tuple[int, ...]]:
         """As much as makes ceil(size / stride) windows; the odd one goes behind, or before for SAME_LOWER."""
         totals = [
@@ -120,7 +126,7 @@ def _crops(
     if window.same is None and not wanted:
         return window.begins, window.ends
     sizes = wanted or [size * stride for size, stride in zip(taken, window.strides, strict=True)]
-    totals = [size - end for size, end in zip(whole, sizes, strict=True)]
+    totals = [max(size - end, 0) for size, end in zip(whole, sizes, strict=True)]
     less, more = [total // 2 for total in totals], [total - total // 2 for total in totals]
     return (less, more) if window.same == "SAME_UPPER" else (more, less)
 
@@ -139,7 +145,8 @@ def _max_pool(node: Node) -> Call:
 
     def padded(data: Tensor) -> Tensor:
         room = F.pad(data, window.padding(data), value=float("-inf"))
-        return function(room, *arguments, 0, window.dilations, ceil)
+        pooled = function(room, *arguments, 0, window.dilations, ceil)
+        return window.windows(pooled, data) if ceil and window.same is None else pooled
 
     return padded
 
@@ -148,6 +155,8 @@ def _average_pool(node: Node) -> Call:
     window = _window(node, node.integers("kernel_shape"))
     if set(window.dilations) != {1}:
         raise node.refused(f"dilations={window.dilations}", "no dilation")
+    if window.same and node.integer("ceil_mode", 0) and node.integer("count_include_pad", 0):
+        raise node.refused(f"auto_pad={window.same} with ceil_mode and count_include_pad", "one of them")
     function: Callable[..., Tensor] = _AVERAGE_POOL[window.rank]
     ceil, counts_padding = bool(node.integer("ceil_mode", 0)), bool(node.integer("count_include_pad", 0))
     if window.is_symmetric and all(2 * pad <= size for pad, size in zip(window.begins, window.kernel, strict=True)):
@@ -156,10 +165,11 @@ def _average_pool(node: Node) -> Call:
     def padded(data: Tensor) -> Tensor:
         pads = window.padding(data)
         averages = function(F.pad(data, pads), window.kernel, window.strides, 0, ceil)
+        averages = window.windows(averages, data) if ceil and window.same is None else averages
         if counts_padding:
             return averages
-        ones = torch.ones_like(data[:1, :1])
-        return averages / function(F.pad(ones, pads), window.kernel, window.strides, 0, ceil)
+        counts = function(F.pad(torch.ones_like(data[:1, :1]), pads), window.kernel, window.strides, 0, ceil)
+        return averages / (window.windows(counts, data) if ceil and window.same is None else counts)
 
     return padded
 

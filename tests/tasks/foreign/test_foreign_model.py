@@ -18,7 +18,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from assay.errors import IntegrityError, SpecError
-from tasks.foreign import plan
+from tasks.foreign import onnx_plan
 from tasks.foreign.foreign_model import ForeignModel, open_foreign
 from tests.tasks.foreign.graphs import model_of
 
@@ -98,6 +98,7 @@ def test_probabilities_without_logits_become_their_logarithm(opened: Opened) -> 
     np.testing.assert_allclose(model.module(torch.from_numpy(rows)).numpy(), expected, rtol=1e-4, atol=1e-5)
 
 
+@pytest.mark.filterwarnings("ignore:Stochastic Optimizer")
 @pytest.mark.parametrize("classes", [2, 3])
 @pytest.mark.parametrize("kind", ["logistic", "network"])
 @pytest.mark.parametrize("zipmap", [True, False])
@@ -146,7 +147,7 @@ def test_quantised_network_is_opened_and_its_gradient_is_zero(opened: Opened) ->
 def test_module_that_reads_the_graph_otherwise_is_an_integrity_error(
     opened: Opened, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setitem(plan.OPERATORS, "MatMul", lambda node: lambda a, b: a @ (b * 1.01))
+    monkeypatch.setitem(onnx_plan.OPERATORS, "MatMul", lambda node: lambda a, b: a @ (b * 1.01))
     with pytest.raises(IntegrityError, match="differs from the model's own answers"):
         opened(classifier(outputs=["z"]))
 
@@ -254,6 +255,16 @@ def test_two_outputs_of_floats_are_refused_unless_one_is_named_for_scores(opened
     assert (
         opened(classifier(softmax, helper.make_node("Relu", ["z"], ["y"]), outputs=["probabilities", "y"])).classes == 3
     )
+
+
+def test_tokens_have_no_gradient_and_are_refused(opened: Opened) -> None:
+    nodes = [
+        helper.make_node("Gather", ["w", "x"], ["e"], name="embedding"),
+        helper.make_node("ReduceMean", ["e", "axis"], ["y"], keepdims=0),
+    ]
+    weights = {"w": np.zeros((300, 3), np.float32), "axis": np.array([1], np.int64)}
+    with pytest.raises(SpecError, match=r"`embedding`.*rows that are places in a table"):
+        opened(model_of(nodes, weights=weights, kind=TensorProto.INT64))
 
 
 def test_cast_that_ends_the_gradient_is_refused(opened: Opened) -> None:

@@ -106,6 +106,12 @@ CASES = [
     Case("AveragePool", IMAGE, attributes={"kernel_shape": [3, 3], "pads": [0, 0, 1, 1]}),
     Case("AveragePool", IMAGE, attributes={"kernel_shape": [3, 3], "pads": [0, 0, 1, 1], "count_include_pad": 1}),
     Case("AveragePool", IMAGE, attributes={"kernel_shape": [3, 3], "strides": [2, 2], "auto_pad": "SAME_LOWER"}),
+    *[
+        Case(op, IMAGE, attributes={"kernel_shape": [3, 3], "strides": [2, 2], "pads": pads, "ceil_mode": 1})
+        for op in ("MaxPool", "AveragePool")
+        for pads in ([1, 1, 1, 1], [0, 0, 1, 1], [1, 0, 2, 1])
+    ],
+    Case("ConvTranspose", IMAGE, (f32(4, 6, 1, 4), B), {"strides": [3, 3], "auto_pad": "SAME_UPPER"}),
     *[Case(op, shape) for op in ("GlobalAveragePool", "GlobalMaxPool") for shape in (IMAGE, SEQUENCE)],
     Case("LRN", IMAGE, attributes={"size": 3, "alpha": 0.1}),
     # Matrix products and normalisations

@@ -13,7 +13,7 @@ from assay.errors import SpecError
 from tasks.foreign.node import Call, Node
 from tasks.foreign.onnx_file import tensor_values
 from tasks.foreign.operators import OPERATORS, READ_AS_NUMBERS, TABLES
-from tasks.foreign.steps import ABSENT, ROWS, Plan, Step, with_spent
+from tasks.foreign.steps import ABSENT, ROWS, UNFIT, Plan, Step, with_spent
 
 if TYPE_CHECKING:
     import onnx
@@ -55,8 +55,13 @@ class _Planner:
         if proto.op_type == "Constant":
             return self.hold(proto.output[0], self._constant(proto))
         node = self._node(proto)
-        call = (TABLES if proto.domain == "ai.onnx.ml" else OPERATORS)[proto.op_type](node)
+        try:
+            call = (TABLES if proto.domain == "ai.onnx.ml" else OPERATORS)[proto.op_type](node)
+        except UNFIT as error:
+            raise node.refused(f"attributes that it cannot take ({error})", "valid attributes") from error
         slots = [self._slot(name, node) for name in proto.input]
+        if proto.op_type == "Gather" and slots[1] == ROWS:
+            raise node.refused("rows that are places in a table, such as tokens", "rows that are numbers to change")
         if slots and all(slot == ABSENT or self._known[slot] is not None for slot in slots):
             return self._fold(proto, node, call, slots)
         return self._add_step(proto, node, call, slots)
@@ -108,7 +113,7 @@ class _Planner:
         values = [self._known[slot] for slot in slots]
         try:
             result = call(*values, *([torch.zeros(1)] if proto.op_type == "Cast" else []))
-        except (RuntimeError, IndexError, TypeError, ValueError) as error:
+        except UNFIT as error:
             raise node.refused(f"constants that it cannot take ({error})", "valid constants") from error
         parts = result if isinstance(result, tuple) else (result,)
         for name, part in zip(proto.output, parts, strict=False):

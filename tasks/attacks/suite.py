@@ -6,9 +6,10 @@ the ball count for nothing, and are told: an attack that makes them is broken.
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
+from assay.json_types import Json
 from tasks.attacks.apgd import Apgd
 from tasks.attacks.ball import Ball
 from tasks.attacks.fab import Fab
@@ -35,6 +36,9 @@ class AttackOutcome:
     seconds: float
     forward_passes: int
     backward_passes: int
+
+    def to_json(self) -> dict[str, Json]:
+        return {**asdict(self), "seconds": round(self.seconds, 3)}
 
 
 @dataclass(frozen=True)

@@ -1,11 +1,11 @@
 """How many rows survive a threat model, and whether that number can be believed.
 
-An attack that fails is not a robust model: gradients may be masked (Athalye et al. 2018). So each threat
-model comes with two sanity checks; when one does not hold the robustness is not checked, never passed.
+An attack that fails is not a robust model: gradients may be masked (Athalye et al. 2018), or the attack broken. So each
+threat model comes with sanity checks; when one does not hold the robustness is not checked, never passed.
 """
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, cast
 
 from assay.inference import OnnxModel
@@ -13,7 +13,11 @@ from assay.json_types import Json
 from assay.records import Check, Verdict
 from assay.sdk import GradientModel, Rows
 from assay.spec import ThreatModel
+from tasks.attacks.ball import Ball
+from tasks.attacks.canaries import canary_check, sees
 from tasks.attacks.pgd import AttackResult, Pgd, attack_pgd
+from tasks.attacks.sanity import masking_checks
+from tasks.attacks.suite import SUITES, run_suite
 from tasks.examination.clean import Interval, wilson
 from tasks.training.rows import row_position, select_rows
 
@@ -39,22 +43,33 @@ class EvasionResult:
     facts: dict[str, Json]
 
 
+@dataclass(frozen=True)
+class _Attacked:
+    """What an attack left, whoever made it. own_checks: whether it can be believed."""
+
+    clean: "NDArray[np.bool_]"
+    robust: "NDArray[np.bool_]"
+    adversarial: "NDArray[np.float32]"
+    own_checks: tuple[Check, ...]
+    facts: dict[str, Json]
+
+
 def examine_evasion(
     model: GradientModel, served: OnnxModel, rows: Rows, threat: ThreatModel, seed: int
 ) -> EvasionResult:
     """Attack at most `threat.samples` holdout rows, chosen by their ids alone."""
     started = time.perf_counter()
     chosen = attacked_rows(rows, threat.samples)
-    inputs = model.to_model_space(chosen.inputs)
-    attack = Pgd(threat.epsilon, threat.steps, threat.restarts, seed=seed)
-    result = attack_pgd(_module(model), inputs, chosen.labels, attack)
+    inputs, name = model.to_model_space(chosen.inputs), threat_name(threat)
+    attack = _by_projected_gradients if threat.suite == "pgd" else _by_suite
+    result = attack(model, inputs, chosen.labels, threat, seed)
     onnx_right, transfer = _through_onnx(model, served, result.adversarial, chosen.labels)
     robust = result.robust if onnx_right is None else result.robust & onnx_right
-    accuracy, name = float(robust.mean()), threat_name(threat)
+    accuracy = float(robust.mean())
+    words = f"{int(result.robust.sum())} of {len(chosen)} rows stand, {int(result.clean.sum())} were right before"
     checks = (
-        Check(f"{name}: examined", Verdict.PASSED, _words(result, len(chosen)), measured=accuracy),
-        _loss_check(name, result),
-        _unbounded_check(name, model, inputs, chosen.labels, seed),
+        Check(f"{name}: examined", Verdict.PASSED, words, measured=accuracy),
+        *(replace(check, name=f"{name}: {check.name}") for check in result.own_checks),
         _transfer_check(name, transfer),
     )
     facts: dict[str, Json] = {
@@ -62,13 +77,41 @@ def examine_evasion(
         "samples": len(chosen),
         "clean_accuracy": float(result.clean.mean()),
         "robust_accuracy": accuracy,
-        "robust_accuracy_framework": result.robust_accuracy,
+        "robust_accuracy_framework": float(result.robust.mean()),
         "robust_accuracy_onnx": None if onnx_right is None else float((result.clean & onnx_right).mean()),
-        "forward_passes": result.forward_passes,
-        "backward_passes": result.backward_passes,
+        **result.facts,
         "seconds": round(time.perf_counter() - started, 3),
     }
     return EvasionResult(threat, len(chosen), accuracy, wilson(int(robust.sum()), len(chosen)), checks, facts)
+
+
+def _by_projected_gradients(
+    model: GradientModel, inputs: "NDArray[np.float32]", labels: "NDArray[np.int64]", threat: ThreatModel, seed: int
+) -> _Attacked:
+    attack = Pgd(threat.epsilon, threat.steps, threat.restarts, seed=seed)
+    result = attack_pgd(_module(model), inputs, labels, attack)
+    checks = _loss_check(result), _unbounded_check(model, inputs, labels, seed)
+    facts: dict[str, Json] = {"forward_passes": result.forward_passes, "backward_passes": result.backward_passes}
+    return _Attacked(result.clean, result.robust, result.adversarial, checks, facts)
+
+
+def _by_suite(
+    model: GradientModel, inputs: "NDArray[np.float32]", labels: "NDArray[np.int64]", threat: ThreatModel, seed: int
+) -> _Attacked:
+    """Several attacks, each of which first has to fell a model known to be weak."""
+    attacks, ball = SUITES[threat.suite](), Ball(threat.norm, threat.epsilon)
+    result = run_suite(_module(model), inputs, labels, ball, attacks, seed)
+    flaws = {one.name: sees(one, ball.norm, images=inputs.ndim == 4, seed=seed) for one in attacks}
+    checks = (
+        *(canary_check(name, flaw) for name, flaw in flaws.items()),
+        *masking_checks(_module(model), inputs, labels, ball, result, seed),
+    )
+    facts: dict[str, Json] = {
+        "forward_passes": sum(one.forward_passes for one in result.outcomes),
+        "backward_passes": sum(one.backward_passes for one in result.outcomes),
+        "attacks": [one.to_json() for one in result.outcomes],
+    }
+    return _Attacked(result.clean, result.robust, result.adversarial, checks, facts)
 
 
 def without_gradients(threat: ThreatModel, model_class: str) -> Check:
@@ -93,26 +136,22 @@ def _module(model: GradientModel) -> "torch.nn.Module":
     return cast("torch.nn.Module", model.module_function())
 
 
-def _words(result: AttackResult, rows: int) -> str:
-    return f"{int(result.robust.sum())} of {rows} rows stand, {int(result.clean.sum())} were right before the attack"
-
-
-def _loss_check(name: str, result: AttackResult) -> Check:
+def _loss_check(result: AttackResult) -> Check:
     rises = result.loss_after > result.loss_before or not result.clean.any()
     detail = f"mean loss {result.loss_before:.4g} before, {result.loss_after:.4g} after the first restart; it must rise"
     verdict = Verdict.PASSED if rises else Verdict.NOT_CHECKED
-    return Check(f"{name}: loss rises", verdict, detail, result.loss_after, result.loss_before)
+    return Check("loss rises", verdict, detail, result.loss_after, result.loss_before)
 
 
 def _unbounded_check(
-    name: str, model: GradientModel, inputs: "NDArray[np.float32]", labels: "NDArray[np.int64]", seed: int
+    model: GradientModel, inputs: "NDArray[np.float32]", labels: "NDArray[np.int64]", seed: int
 ) -> Check:
     """With the whole box [0, 1] to move in, every row must fall: else the gradients mislead the attack."""
     attack = Pgd(1.0, steps=50, restarts=2, seed=seed)
     left = attack_pgd(_module(model), inputs[:_SANITY_ROWS], labels[:_SANITY_ROWS], attack).robust_accuracy
     verdict = Verdict.PASSED if left <= _SANITY_ACCURACY else Verdict.NOT_CHECKED
     detail = f"accuracy left on {min(_SANITY_ROWS, len(labels))} rows when epsilon is 1; more means masked gradients"
-    return Check(f"{name}: unbounded attack wins", verdict, detail, left, _SANITY_ACCURACY)
+    return Check("unbounded attack wins", verdict, detail, left, _SANITY_ACCURACY)
 
 
 def _through_onnx(

@@ -14,7 +14,7 @@ from assay.errors import SpecError
 from assay.json_types import Json, JsonObject
 from assay.records import Check, Verdict, combined_verdict
 from tasks.attacks.ball import Ball
-from tasks.attacks.canaries import sees
+from tasks.attacks.canaries import canary_check, sees
 from tasks.attacks.sanity import masking_checks
 from tasks.attacks.suite import SUITES, SuiteResult, run_suite
 from tasks.attacks.target import Attack
@@ -72,7 +72,7 @@ def bench_model(asked: BenchRequest, say: Callable[[str], None]) -> JsonObject:
     )
     say("looking for masked gradients")
     checks = (
-        *(_canary(name, flaw) for name, flaw in blind.items()),
+        *(canary_check(name, flaw) for name, flaw in blind.items()),
         *masking_checks(module, rows.inputs, rows.labels, asked.ball, result, asked.seed),
         *_bound(asked.least, result.robust_accuracy),
     )
@@ -144,11 +144,6 @@ def _require_knowledge(accuracy: float, labels: "NDArray[np.int64]", model: Fore
         )
 
 
-def _canary(name: str, flaw: str) -> Check:
-    detail = flaw or "it felled every row of a model known to be weak, and none out of reach"
-    return Check(f"{name} sees", Verdict.NOT_CHECKED if flaw else Verdict.PASSED, detail)
-
-
 def _bound(least: float | None, measured: float) -> tuple[Check, ...]:
     if least is None:
         return ()
@@ -166,19 +161,7 @@ def _document(
     seconds: float,
 ) -> JsonObject:
     samples = len(rows.labels)
-    attacks: list[Json] = [
-        {
-            "name": one.name,
-            "robust_accuracy": one.robust_accuracy,
-            "attacked": one.attacked,
-            "fell": one.fell,
-            "seconds": round(one.seconds, 3),
-            "forward_passes": one.forward_passes,
-            "backward_passes": one.backward_passes,
-            "canary_broken": not blind[one.name],
-        }
-        for one in result.outcomes
-    ]
+    attacks: list[Json] = [{**one.to_json(), "canary_broken": not blind[one.name]} for one in result.outcomes]
     return {
         "verdict": combined_verdict(checks).value,
         "model": {"name": model.name, "sha256": model.sha256, "classes": model.classes},

@@ -56,12 +56,12 @@ class Rounded(torch.nn.Module):
         return (inputs * 20).round() / 20
 
 
-def examine(model: Linear, tmp_path: Path) -> EvasionResult:
+def examine(model: Linear, tmp_path: Path, threat: ThreatModel = THREAT) -> EvasionResult:
     inputs = np.random.default_rng(0).uniform(0.3, 0.7, (80, 6)).astype(np.float32)
     labels = model.predict_function(inputs).argmax(1)
     model.export_function(tmp_path / "m.onnx")
     served = OnnxModel((tmp_path / "m.onnx").read_bytes(), "m")
-    return examine_evasion(model, served, Rows(inputs, labels, tuple(map(str, range(80)))), THREAT, seed=0)
+    return examine_evasion(model, served, Rows(inputs, labels, tuple(map(str, range(80)))), threat, seed=0)
 
 
 def test_honest_model_is_examined_on_framework_and_file(tmp_path: Path) -> None:
@@ -82,3 +82,19 @@ def test_wrong_way_back_to_raw_inputs_is_noticed(tmp_path: Path) -> None:
     result = examine(Linear(halved=True), tmp_path)
     verdicts = {check.name: check.verdict for check in result.checks}
     assert verdicts["linf 0.05: examined on the ONNX file"] is Verdict.NOT_CHECKED
+
+
+@pytest.mark.parametrize("norm", ["linf", "l2"])
+def test_a_suite_is_at_least_as_hard_as_projected_gradients_and_each_attack_sees(tmp_path: Path, norm: str) -> None:
+    threat = ThreatModel(norm=norm, epsilon=0.05, suite="quick", samples=60)  # type: ignore[arg-type]
+    result = examine(Linear(), tmp_path, threat)
+    assert {check.verdict for check in result.checks} == {Verdict.PASSED}
+    assert {f"{norm} 0.05: {name} sees" for name in ("apgd-ce", "apgd-t", "square")} <= {c.name for c in result.checks}
+    assert 0 < result.robust_accuracy < 1
+    if norm == "linf":
+        assert result.robust_accuracy <= examine(Linear(), tmp_path).robust_accuracy + 0.02
+
+
+def test_masked_gradients_do_not_pass_a_suite_either(tmp_path: Path) -> None:
+    result = examine(Linear(masked=True), tmp_path, ThreatModel(epsilon=0.05, suite="quick", samples=60))
+    assert Verdict.NOT_CHECKED in {check.verdict for check in result.checks}

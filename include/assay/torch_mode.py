@@ -1,6 +1,7 @@
 """Borrow a module for examination and give it back as it was."""
 
 import contextlib
+import itertools
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
@@ -18,7 +19,10 @@ def evaluation_mode(module: "torch.nn.Module") -> Iterator["torch.device"]:
 
     training = module.training
     wanted = [(parameter, parameter.requires_grad) for parameter in module.parameters()]
-    device = wanted[0][0].device if wanted else torch.device("cpu")
+    held = next(
+        itertools.chain(module.parameters(), module.buffers()), None
+    )  # a module made from a file has no parameters
+    device = held.device if held is not None else torch.device("cpu")
     module.eval().to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch knows it
     for parameter, _ in wanted:
         parameter.requires_grad_(False)

@@ -12,8 +12,7 @@ import zlib
 from dataclasses import dataclass
 
 from assay.json_types import JsonObject
-from tasks.scanning.formats import inspect
-from tasks.scanning.look import Look
+from tasks.scanning.formats import scan_region
 from tasks.scanning.region import in_memory
 
 _CALLS_SYSTEM = b"\x80\x02cos\nsystem\nX\x04\x00\x00\x00true\x85R."
@@ -37,7 +36,7 @@ def run_canaries() -> tuple[Canary, ...]:
         Canary(
             name,
             rule,
-            rule in {found.rule for found in inspect(in_memory(content), Look(name, None, inspect)).findings},
+            rule in {found.rule for found in scan_region(in_memory(content), name).findings},
         )
         for name, (rule, content) in _known_bad().items()
     )

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 
 from tasks.scanning import (
     compressed,
@@ -17,7 +17,7 @@ from tasks.scanning import (
     zips,
 )
 from tasks.scanning.finding import MAX_FINDINGS, Finding, Judged, Refused, Severity, finding, printable
-from tasks.scanning.look import Look
+from tasks.scanning.look import Budget, Look
 from tasks.scanning.region import Region
 
 
@@ -70,6 +70,12 @@ _PROMISED = {
 }
 _PACKED = ("gzip", "bzip2", "xz", "lzma", "zlib")
 _MODEL_SUFFIXES = {".bin", ".joblib", ".model", ".dat", ".data", ".weights"}
+
+
+def scan_region(region: Region, name: str, folder: Path | None = None, referenced: set[Path] | None = None) -> Judged:
+    """What the content is and what speaks against it; `folder` and `referenced` as in `Look`."""
+    files = set() if referenced is None else referenced
+    return inspect(region, Look(name, folder, inspect, Budget(region.size), referenced=files))
 
 
 def inspect(region: Region, look: Look) -> Judged:

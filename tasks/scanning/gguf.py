@@ -103,6 +103,7 @@ class _Reader:
     def __init__(self, region: Region) -> None:
         self._region = region
         self.position = 4
+        self._elements = 0
 
     def unsigned(self, width: int) -> int:
         data = self._region.exactly(self.position, width)
@@ -122,7 +123,8 @@ class _Reader:
             self._skip(self.unsigned(8))
         elif kind == _ARRAY and depth < MAX_DIMENSIONS:
             inner, count = self.unsigned(4), self.unsigned(8)
-            if count > MAX_ELEMENTS:
+            self._elements += count
+            if self._elements > MAX_ELEMENTS:
                 raise unreadable(f"an array of {count} values", "too-large")
             if inner in _VALUE_BYTES:
                 self._skip(count * _VALUE_BYTES[inner])

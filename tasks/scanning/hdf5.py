@@ -58,6 +58,7 @@ class _Walk:
         self._region = region
         self._seen: set[int] = set()
         self._open: list[int] = []
+        self._nodes: set[int] = set()
 
     def findings(self) -> Iterator[Finding]:
         self._open.append(self._root())
@@ -125,12 +126,11 @@ class _Walk:
         if self._region.exactly(heap, 4) != b"HEAP":
             raise unreadable("no heap where a group's names should be", "bad-hdf5")
         nodes = [tree]
-        visited: set[int] = set()
         while nodes:
             address = nodes.pop()
-            if address in visited:
-                raise unreadable("a group that holds itself", "bad-hdf5")
-            visited.add(address)
+            if address in self._nodes or len(self._nodes) > MAX_HDF5_OBJECTS:
+                raise unreadable("a group that holds another's members, or too many", "bad-hdf5")
+            self._nodes.add(address)
             head = self._region.exactly(address, 24)
             if head[:4] == b"TREE" and head[4] == 0:
                 used = _number(head, 6, 2)

@@ -12,7 +12,17 @@ from types import ModuleType
 
 from tasks.scanning.learners import LIST
 
-_PASSED_OVER = (".tests", ".externals", ".datasets", ".conftest", "._build_utils", "._testing", ".setup", "._arpack")
+_PASSED_OVER = (
+    ".tests",
+    ".externals",
+    ".datasets",
+    ".conftest",
+    "._build_utils",
+    "._testing",
+    "._mocking",
+    ".setup",
+    "._arpack",
+)
 _BASES = {
     "BaseEstimator", "Kernel", "BaseCrossValidator", "BaseShuffleSplit", "_RepeatedSplits", "_BaseScorer", "BaseLoss",
     "BaseLink", "Interval", "BaseOptimizer", "Bunch", "MetadataRequest", "MethodMetadataRequest", "MetadataRouter",

@@ -14,10 +14,11 @@ from tasks.scanning.region import Region
 
 @dataclass
 class Budget:
-    """Used up by one file, at all depths together."""
+    """Used up by one file of `size` bytes, at all depths together."""
 
+    size: int
     members: int = MAX_MEMBERS
-    unpacked: int = MAX_UNPACKED
+    unpacked: int = 0
 
     def take_member(self) -> None:
         self.members -= 1
@@ -25,9 +26,10 @@ class Budget:
             raise unreadable(f"more than {MAX_MEMBERS} members", "archive-limit")
 
     def take(self, unpacked: int) -> None:
-        self.unpacked -= unpacked
-        if self.unpacked < 0:
+        self.unpacked += unpacked
+        if self.unpacked > MAX_UNPACKED:
             raise unreadable(f"unpacks to more than {MAX_UNPACKED} bytes", "archive-limit")
+        check_ratio(self.unpacked, MAX_DEPTH * self.size)
 
 
 @dataclass(frozen=True)
@@ -41,7 +43,7 @@ class Look:
     name: str
     folder: Path | None
     inspect: Callable[[Region, "Look"], Judged]
-    budget: Budget = field(default_factory=Budget)
+    budget: Budget
     depth: int = 0
     referenced: set[Path] = field(default_factory=set)
 

@@ -6,7 +6,6 @@ An array's bytes must be as many as its shape and type ask for.
 import math
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 
 from tasks.scanning.finding import Refused, Severity
 from tasks.scanning.pickle_rules import OBJECT, VALUE, Rule, expect, integers, is_imported, is_made, is_sizes
@@ -21,20 +20,18 @@ _GENERATORS = ("MT19937", "PCG64", "PCG64DXSM", "Philox", "SFC64")
 _CORES = ("numpy.core", "numpy._core")
 
 
-@dataclass
-class _Type:
-    """item_bytes: None where not known yet."""
-
-    item_bytes: int | None
-    has_objects: bool
-
-
 def item_bytes_of(value: Value) -> tuple[int | None, bool]:
-    """Bytes an item and whether items are Python objects, of a dtype that was made; (None, True) where unknown."""
+    """Bytes an item and whether items are Python objects, of a dtype that is done; (None, True) where unknown."""
+    size, has_objects, is_done = _type_of(value)
+    return (size, has_objects) if is_done else (None, True)
+
+
+def _type_of(value: Value) -> tuple[int | None, bool, bool]:
+    """As above, and whether the type has been given its state, after which nothing may change it."""
     if is_made(value, DTYPE) and isinstance(value, Made) and isinstance(value.fact, tuple):
-        size, has_objects = value.fact
-        return (size if isinstance(size, int) else None), bool(has_objects)
-    return None, True
+        size, has_objects, is_done = value.fact
+        return (size if isinstance(size, int) else None), bool(has_objects), bool(is_done)
+    return None, True, False
 
 
 def array_bytes(shape: Value, dtype: Value) -> int | None:
@@ -45,7 +42,7 @@ def array_bytes(shape: Value, dtype: Value) -> int | None:
 
 def made_array() -> Made:
     """An array whose bytes have been looked at."""
-    return Made(ARRAY)
+    return Made(ARRAY, fact=True)
 
 
 def parse_code(code: str) -> tuple[int | None, bool] | None:
@@ -71,7 +68,7 @@ def _dtype(callee: Imported, arguments: tuple[Value, ...]) -> Value:
         parsed = parse_code(code) if isinstance(code, str) else None
     expect(parsed is not None and len(arguments) <= 3, callee, "the code of a type")
     expect(all(isinstance(flag, bool | int) for flag in arguments[1:]), callee, "the code of a type")
-    return Made(DTYPE, parsed)
+    return Made(DTYPE, (*(parsed or (None, True)), False))
 
 
 def _build_dtype(target: Made, state: Value) -> None:
@@ -79,23 +76,37 @@ def _build_dtype(target: Made, state: Value) -> None:
     if not isinstance(state, tuple) or len(state) not in (8, 9):
         raise Refused("pickle-state", "gives a numpy.dtype a state of another shape")
     subarray, fields, size = state[2], state[4], state[5]
-    known, has_objects = item_bytes_of(target)
-    if isinstance(fields, DictValue):
-        has_objects = not fields.is_whole or any(_has_objects(field) for field in fields.items.values())
+    known, has_objects, is_done = _type_of(target)
+    # An array shares its type: to change one later would turn the array's bytes into addresses of objects.
+    if is_done:
+        raise Refused("pickle-state", "changes a type of numbers that is in use", Severity.CRITICAL)
+    total = size if type(size) is int and size >= 0 else known
+    if fields is not None and not (isinstance(fields, DictValue) and _are_plain(fields, total)):
+        raise Refused("pickle-array", "a record of objects, or with fields outside of it", Severity.CRITICAL)
+    has_objects = has_objects and fields is None
     if subarray is not None:
         has_objects = True  # not told: such an array is refused where its bytes are counted
-    target.fact = (size if type(size) is int and size >= 0 else known, has_objects)
+    target.fact = (total, has_objects, True)
 
 
-def _has_objects(field: Value) -> bool:
-    return not isinstance(field, tuple) or not field or item_bytes_of(field[0])[1]
+def _are_plain(fields: DictValue, total: int | None) -> bool:
+    """Every field, as (type, offset[, title]), is of numbers and lies within the item."""
+    if not fields.is_whole or total is None:
+        return False
+    for field in fields.items.values():
+        if not isinstance(field, tuple) or len(field) not in (2, 3):
+            return False
+        (size, has_objects), offset = item_bytes_of(field[0]), field[1]
+        if size is None or has_objects or not isinstance(offset, int) or not 0 <= offset <= total - size:
+            return False
+    return True
 
 
 def _reconstruct(callee: Imported, arguments: tuple[Value, ...]) -> Value:
     ok = len(arguments) == 3 and is_imported(arguments[0], *_SUBTYPES) and arguments[2] in (b"b", "b")
     # The shape is the state's to say; one here would be room asked for.
     expect(ok and arguments[1] == (0,), callee, "an array class, (0,) and b")
-    return made_array()
+    return Made(ARRAY)
 
 
 def _masked(callee: Imported, arguments: tuple[Value, ...]) -> Value:
@@ -104,15 +115,21 @@ def _masked(callee: Imported, arguments: tuple[Value, ...]) -> Value:
     return Made("numpy.ma.core.MaskedArray")
 
 
-def _build_array(_: Made, state: Value) -> None:
+def _build_array(target: Made, state: Value) -> None:
     """(version, shape, dtype, is Fortran, bytes or list)."""
+    if target.fact is not None:
+        raise Refused("pickle-state", "changes an array that has its content", Severity.CRITICAL)
+    target.fact = True
     if not isinstance(state, tuple) or len(state) != 5:
         raise Refused("pickle-state", "gives a numpy.ndarray a state of another shape")
     _check_content(state[1], state[2], state[4])
 
 
-def _build_masked(_: Made, state: Value) -> None:
+def _build_masked(target: Made, state: Value) -> None:
     """(version, shape, dtype, is Fortran, bytes, mask, fill value)."""
+    if target.fact is not None:
+        raise Refused("pickle-state", "changes an array that has its content", Severity.CRITICAL)
+    target.fact = True
     if not isinstance(state, tuple) or len(state) != 7:
         raise Refused("pickle-state", "gives a masked array a state of another shape")
     _check_content(state[1], state[2], state[4])

@@ -208,7 +208,10 @@ def _read_tensor(tensor: Region, graphs: Graphs) -> _Tensor:
             read.raw = one.content.size
         elif one.number == 13:
             read.is_external = True
-            read.places.update(_place(one, graphs))
+            for key, place in _place(one, graphs).items():
+                if key in read.places:
+                    graphs.note("onnx-external", f"tensor {read.name}: two values of {key}")
+                read.places[key] = place
         elif one.number == 14:
             read.is_external |= one.value == _EXTERNAL
         elif one.number in _TYPED:
@@ -229,7 +232,8 @@ def _check_external(name: str, places: dict[str, str], expected: int, graphs: Gr
     location, folder = places.get("location", ""), graphs.folder
     pure = PurePosixPath(location)
     escapes = pure.is_absolute() or PureWindowsPath(location).drive or ".." in pure.parts or "\\" in location
-    if not location or escapes or "\0" in location or ":" in location or places.get("basepath"):
+    # ONNX Runtime reads `*/_ORT_MEM_ADDR_/*` as "at this address in memory".
+    if not location or escapes or set(location) & set("\0:*?") or places.get("basepath"):
         graphs.note("onnx-external", f"tensor {name}: weights at {location!r}, outside the folder", Severity.CRITICAL)
         return
     if folder is None:

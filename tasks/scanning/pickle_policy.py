@@ -10,7 +10,6 @@ from functools import cache
 
 from tasks.scanning import learners, numpy_pickles, plain_pickles, torch_pickles
 from tasks.scanning.finding import Finding, Refused, Severity, finding
-from tasks.scanning.limits import MAX_KEPT_ITEMS
 from tasks.scanning.pickle_rules import Rule, is_made
 from tasks.scanning.pickle_values import DictValue, Imported, ListValue, Made, Unknown, Value
 
@@ -35,7 +34,7 @@ class Context:
 
     persistent: Callable[[Value], Value] | None = None
     is_guess: bool = False
-    keep: int = MAX_KEPT_ITEMS
+    keep: int = 0
 
 
 def is_allowed(imported: Imported) -> bool:

@@ -40,12 +40,12 @@ class Unknown:
 
 @dataclass
 class ListValue:
-    """Only its length and whether anything in it is no text are kept, and the first items."""
+    """Its length, and as many of the first items as whoever reads it asks for."""
 
     items: list["Value"] = field(default_factory=list)
     count: int = 0
 
-    def add(self, values: list["Value"], keep: int = MAX_KEPT_ITEMS) -> None:
+    def add(self, values: list["Value"], keep: int) -> None:
         self.count += len(values)
         self.items.extend(values[: max(0, keep - len(self.items))])
 

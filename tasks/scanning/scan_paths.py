@@ -17,9 +17,8 @@ from assay.json_types import JsonObject
 from assay.records import Verdict
 from tasks.scanning.canaries import Canary, run_canaries
 from tasks.scanning.finding import Finding, Judged, Severity, finding, printable
-from tasks.scanning.formats import inspect
+from tasks.scanning.formats import scan_region
 from tasks.scanning.limits import MAX_FILES
-from tasks.scanning.look import Look
 from tasks.scanning.region import whole
 
 
@@ -143,7 +142,7 @@ def _scan_file(path: Path, referenced: set[Path]) -> tuple[Judged, str]:
         before = os.fstat(file.fileno())
         if not stat.S_ISREG(before.st_mode):
             return Judged(_kind(before.st_mode), (_no_file(before.st_mode),)), ""
-        judged = inspect(whole(file), Look(path.name, path.parent, inspect, referenced=referenced))
+        judged = scan_region(whole(file), path.name, path.parent, referenced)
         file.seek(0)
         digest = sha256_stream(file)
         after = os.fstat(file.fileno())

@@ -11,7 +11,7 @@ from tasks.scanning.zip_directory import check_name
 
 _BLOCK = 512
 _FILES, _FOLDER = (b"0", b"\0"), b"5"
-_LONG_NAME, _PAX = b"L", b"x"
+_LONG_NAME, _PAX, _PAX_FOR_ALL = b"L", b"x", b"g"
 _MAX_HEADER = 1 << 20
 # Anything else, such as a size, would be read differently by readers that do not know the field.
 _PAX_FIELDS = {"path", "mtime", "atime", "ctime", "uid", "gid", "uname", "gname", "comment"}
@@ -33,6 +33,10 @@ def scan_tar(region: Region, look: Look) -> Iterator[Finding]:
         position += _BLOCK + -(-header.size // _BLOCK) * _BLOCK
         if header.type in (_LONG_NAME, _PAX):
             name = _long_name(header, content)
+            continue
+        if header.type == _PAX_FOR_ALL:
+            if _long_name(header, content):
+                raise Refused("archive-name", "one name for all members")
             continue
         name, shown = "", (name or header.name).removeprefix("./")
         if header.type not in (*_FILES, _FOLDER):

@@ -102,6 +102,12 @@ def _external(**places: str) -> bytes:
     return graph_of([ADD], [weight(**places)]).SerializeToString()
 
 
+def _two_places() -> TensorProto:
+    made = weight(location="/etc/passwd")
+    made.external_data.add(key="location", value="w.bin")
+    return made
+
+
 def _in_branch(node: onnx.NodeProto, weights: Sequence[TensorProto] = ()) -> bytes:
     out = helper.make_tensor_value_info("y", TensorProto.FLOAT, ["n", 2])
     branch = helper.make_graph([node], "b", [], [out], list(weights))
@@ -233,6 +239,15 @@ MODELS: Mapping[str, bytes] = {
     "template_format.gguf": template("{{ ''[('%c%cclass%c%c'|format(95, 95, 95, 95))] }}"),
     "template_include.gguf": template("{% include '/etc/passwd' %}"),
     "template_set.gguf": template("{% set a = '_' %}{{ ''[a ~ a ~ 'class' ~ a ~ a] }}"),
+    "template_cut.gguf": template("{% set u = 'a_b'[1:2] %}{% set k = u ~ u ~ 'class' ~ u ~ u %}{{ ''[k] }}"),
+    "template_every_other.gguf": template("{% set k = ' _ _cxlxaxsxsx_x_'[1::2] %}{{ ''[k] }}"),
+    "template_in_a_loop.gguf": template("{% set u = 'a_b'[1] %}{% for k in [u ~ u ~ 'x'] %}{{ ''[k] }}{% endfor %}"),
+    "template_by_macro.gguf": template(
+        "{% macro m(k) %}{{ ''[k] }}{% endmacro %}{% set u = 'a_b'[1] %}{{ m(u ~ u ~ 'class' ~ u ~ u) }}"
+    ),
+    "template_namespace.gguf": template("{% set ns = namespace(k='a_b'[1] * 2 ~ 'class') %}{{ ''[ns.k] }}"),
+    "template_map.gguf": template("{% set k = 'a' ~ 'b' %}{{ [''] | map(attribute=k) | list }}"),
+    "template_map_filter.gguf": template("{{ [''] | map('attr', k) | list }}"),
     "template_broken.gguf": template("{% if %}"),
     # ONNX
     "unknown_domain.onnx": _one("Run", "evil"),
@@ -248,6 +263,8 @@ MODELS: Mapping[str, bytes] = {
     "absolute_path.onnx": _external(location="/etc/passwd"),
     "inner_parent_path.onnx": _external(location="a/../../b.bin"),
     "windows_path.onnx": _external(location="C:\\secrets.bin"),
+    "memory_address.onnx": _external(location="*/_ORT_MEM_ADDR_/*", offset="140000000", length="8"),
+    "two_places.onnx": graph_of([ADD], [_two_places()]).SerializeToString(),
     "uri_path.onnx": _external(location="file:///etc/passwd"),
     "missing_file.onnx": _external(location="weights.bin", offset="0", length="8"),
     "no_location.onnx": _external(offset="0", length="8"),

@@ -69,6 +69,31 @@ def _joblib_and_pickle_differ() -> bytes:
     return data[:start] + b"\x80\x04" + words + b"h\x01h\x02\x93)R." + data[end:]
 
 
+_FLOAT = (
+    named("numpy", "dtype")
+    + text("f8")
+    + b"\x89\x88\x87R(K\x03"
+    + text("<")
+    + b"NNNJ\xff\xff\xff\xffJ\xff\xff\xff\xffK\x00tb"
+)
+_ARRAY = named("numpy.core.multiarray", "_reconstruct") + named("numpy", "ndarray") + b"K\x00\x85C\x01b\x87R"
+_STATE = b"(K\x01K\x01\x85" + _FLOAT + b"\x89C\x08abcdefghtb"[:-1]
+
+
+def _type_changed_in_use() -> bytes:
+    """Eight bytes as a void item; then the type they share becomes one of an object: the bytes are its address."""
+    void = named("numpy", "dtype") + text("V8") + b"\x89\x88\x87Rq\x05(K\x03" + text("|") + b"NNNK\x08K\x01K\x00tb"
+    objects = (
+        named("numpy", "dtype")
+        + text("O8")
+        + b"\x89\x88\x87R(K\x03"
+        + text("|")
+        + b"NNNJ\xff\xff\xff\xffJ\xff\xff\xff\xffK?tb"
+    )
+    fields = b"(K\x03" + text("|") + b"N" + text("a") + b"\x85}" + text("a") + objects + b"K\x00\x86sK\x08K\x01K\x1btb"
+    return b"\x80\x02" + _ARRAY + b"(K\x01K\x01\x85" + void + b"\x89C\x08abcdefghtb0h\x05" + fields + b"."
+
+
 GADGETS: Mapping[str, bytes] = {
     # Well-known names and their aliases
     "os_system.pkl": pickle.dumps(_Call(os.system, "true")),
@@ -185,6 +210,19 @@ GADGETS: Mapping[str, bytes] = {
     + text("__setstate__")
     + named("numpy", "exp")
     + b"s.",
+    "type_changed_in_use.pkl": _type_changed_in_use(),
+    "array_filled_twice.pkl": b"\x80\x02" + _ARRAY + b"q\x00" + _STATE + b"b0h\x00" + _STATE + b"b.",
+    "fields_past_the_item.pkl": b"\x80\x02"
+    + named("numpy", "dtype")
+    + text("V8")
+    + b"\x89\x88\x87R(K\x03"
+    + text("|")
+    + b"N"
+    + text("a")
+    + b"\x85}"
+    + text("a")
+    + _FLOAT
+    + b"K\x64\x86sK\x08K\x01K\x10tb.",
     "booster_frees_an_address.pkl": made("lightgbm.basic", "Booster", b"}" + text("_handle") + b"J\1\2\3\4s"),
     "append_to_an_object.pkl": b"\x80\x02" + named(*_FOREST) + b")\x81" + text("x") + b"a.",
     "items_of_an_object.pkl": b"\x80\x02" + named(*_FOREST) + b")\x81" + text("a") + text("b") + b"s.",

@@ -68,11 +68,9 @@ def test_scanner_calls_no_loader(path: Path) -> None:
 
 def test_scan_of_pickles_imports_no_library_that_wrote_them(tmp_path: Path) -> None:
     (tmp_path / "a.pkl").write_bytes(b"\x80\x02csklearn.ensemble._forest\nRandomForestClassifier\n)\x81}b.")
-    words = "import sys; from pathlib import Path; from tasks.scanning.formats import inspect; "
-    words += "from tasks.scanning.look import Look; from tasks.scanning.region import in_memory; "
-    words += (
-        f"judged = inspect(in_memory(Path({str(tmp_path / 'a.pkl')!r}).read_bytes()), Look('a.pkl', None, inspect)); "
-    )
+    words = "import sys; from pathlib import Path; from tasks.scanning.formats import scan_region; "
+    words += "from tasks.scanning.region import in_memory; "
+    words += f"judged = scan_region(in_memory(Path({str(tmp_path / 'a.pkl')!r}).read_bytes()), 'a.pkl'); "
     words += "assert not judged.findings, judged; print(*sys.modules)"
     out = subprocess.run([sys.executable, "-c", words], cwd=ROOT, capture_output=True, text=True, check=True).stdout
     assert not {"torch", "sklearn", "numpy", "joblib", "onnx", "keras", "lightgbm"} & set(out.split())

@@ -8,8 +8,7 @@ from pathlib import Path
 import pytest
 
 from assay.records import Verdict
-from tasks.scanning.formats import inspect
-from tasks.scanning.look import Look
+from tasks.scanning.formats import scan_region
 from tasks.scanning.pickle_policy import is_allowed
 from tasks.scanning.pickle_values import Imported
 from tasks.scanning.region import in_memory
@@ -79,7 +78,7 @@ def test_no_mutated_pickle_passes_and_imports_what_is_not_allowed(folder: Path) 
             + data[start:]
         )
         content = bytes(data)
-        judged = inspect(in_memory(content), Look("model", None, inspect))
+        judged = scan_region(in_memory(content), "model")
         unpickler = _Recorded(content)
         try:
             unpickler.load()

@@ -10,8 +10,7 @@ from hypothesis import strategies as st
 
 from assay.records import Verdict
 from tasks.scanning.finding import Judged
-from tasks.scanning.formats import inspect
-from tasks.scanning.look import Look
+from tasks.scanning.formats import scan_region
 from tasks.scanning.region import Region, in_memory
 from tasks.scanning.scan_paths import scan_paths
 from tests.tasks.scanning.hostile_archives import ARCHIVES, SYSTEM
@@ -23,7 +22,7 @@ HOSTILE: Mapping[str, bytes] = {**GADGETS, **ARCHIVES, **MODELS}
 
 
 def look_at(data: bytes, name: str = "model") -> Judged:
-    return inspect(in_memory(data), Look(name, Path("/nonexistent"), inspect))
+    return scan_region(in_memory(data), name, Path("/nonexistent"))
 
 
 @pytest.mark.parametrize("name", HOSTILE)
@@ -98,7 +97,7 @@ def test_memory_does_not_grow_with_the_tensors(tmp_path: Path) -> None:
         file.truncate(len(head) + size)
     with path.open("rb") as file:
         tracemalloc.start()
-        judged = inspect(Region(file, 0, len(head) + size), Look(path.name, None, inspect))
+        judged = scan_region(Region(file, 0, len(head) + size), path.name)
         _, peak = tracemalloc.get_traced_memory()
         tracemalloc.stop()
     assert not judged.findings and peak < 16 << 20

@@ -59,6 +59,10 @@ def _known_bad() -> dict[str, tuple[str, bytes]]:
         "safetensors": ("tensor-layout", _safetensors()),
         "gguf": ("chat-template", _gguf("{{ ''.__class__ }}")),
         "onnx": ("onnx-operator", _onnx()),
+        "torch-export": (
+            "export-target",
+            _zip({"a/archive_format": b"pt2", "a/models/m.json": b'{"target": "os.system"}'}),
+        ),
         "keras": ("keras-lambda", _zip({"config.json": _lambda(), "metadata.json": b"{}"})),
         "hdf5": ("hdf5-external", _hdf5()),
         "json": ("names-code", json.dumps({"auto_map": {"AutoModel": "a.B"}}).encode()),

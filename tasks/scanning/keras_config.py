@@ -71,8 +71,10 @@ def _is_listed(module: Parsed, name: str, kind: str) -> bool:
     if not isinstance(module, str):
         return False
     if module.startswith(_OLD_MODULES) and not module.startswith("keras.src.ops"):
+        # Optimizers are of the backend's own class.
+        inner = module.removeprefix("keras.src.backend.torch.optimizers")
         # Where Keras keeps a class moves between versions; the class is one of the list either way.
-        return not set(module.split(".")) & {"utils", "saving", "config", "backend"} and name in _names()[kind] | _OLD
+        return not set(inner.split(".")) & {"utils", "saving", "config", "backend"} and name in _names()[kind] | _OLD
     return (module, name) in _pairs()[kind]
 
 

@@ -5,7 +5,9 @@ import contextlib
 from collections.abc import Iterator
 from dataclasses import replace
 
-from tasks.scanning.finding import MAX_FINDINGS, Finding, Refused, Severity, finding, printable
+from tasks.scanning.exported_program import raw_names, scan_program
+from tasks.scanning.finding import MAX_FINDINGS, Finding, Refused, Severity, finding, printable, unreadable
+from tasks.scanning.limits import MAX_JSON
 from tasks.scanning.look import Look
 from tasks.scanning.pickles import scan_member
 from tasks.scanning.region import Region
@@ -20,6 +22,8 @@ _TORCH_NOTES = {
     ".data/version",
     ".data/serialization_id",
 }
+_EXPORT_NOTES = {"archive_format", "archive_version", *_TORCH_NOTES}
+_TENSOR_FOLDERS = ("data/weights", "data/constants")
 _MAX_NOTE = 4_096
 
 
@@ -29,13 +33,15 @@ def is_zip(region: Region) -> bool:
 
 
 def zip_kind(region: Region) -> str:
-    """`torch`, `keras`, `npz` or `zip`."""
+    """`torch`, `torch-export`, `keras`, `npz` or `zip`."""
     try:
         names = [member.name for member in read_directory(region)]
     except Refused:
         return "zip"
     if any(name.count("/") == 1 and name.endswith("/data.pkl") for name in names):
         return "torch"
+    if any(_is_program(name) for name in names):
+        return "torch-export"
     if "config.json" in names and {"metadata.json", "model.weights.h5"} & set(names):
         return "keras"
     return "npz" if all(name.endswith(".npy") for name in names) else "zip"
@@ -50,12 +56,45 @@ def scan_zip(region: Region, look: Look) -> Iterator[Finding]:
     if root is not None:
         yield from _scan_torch(region, look, root, members)
         return
+    program = next((member.name.partition("/")[0] + "/" for member in members if _is_program(member.name)), None)
+    if program is not None:
+        yield from _scan_program(region, look, program, members)
+        return
     for member in members:
         yield from _found_inside(region, look, member)
 
 
 def _is_root(name: str) -> bool:
     return name.count("/") == 1 and name.endswith("/data.pkl")
+
+
+def _is_program(name: str) -> bool:
+    return name.count("/") == 1 and name.endswith("/archive_format")
+
+
+def _scan_program(region: Region, look: Look, root: str, members: list[Member]) -> Iterator[Finding]:
+    """torch.export's archive: graphs as JSON, tensors as bare numbers named by a configuration, and notes."""
+    if not all(member.name.startswith(root) for member in members):
+        yield finding("archive-name", f"files beside torch.export's folder {root}")
+    raw: set[str] = set()
+    for member in members:
+        parent, _, name = member.name.removeprefix(root).rpartition("/")
+        if parent == "models" and name.endswith(".json"):
+            yield from scan_program(_document(region, look, member))
+        elif parent in _TENSOR_FOLDERS and name.endswith("_config.json"):
+            raw.update(f"{root}{parent}/{one}" for one in raw_names(_document(region, look, member)))
+    for member in members:
+        if member.name in raw or (member.name.removeprefix(root) in _EXPORT_NOTES and member.size <= _MAX_NOTE):
+            collections.deque(content(region, member), maxlen=0)  # for its checksum
+        else:
+            yield from _found_inside(region, look, member)
+
+
+def _document(region: Region, look: Look, member: Member) -> bytes:
+    if member.size > MAX_JSON:
+        raise unreadable(f"{member.name}: JSON of {member.size} bytes", "too-large")
+    with _opened(region, look, member) as part:
+        return part.exactly(0, part.size)
 
 
 def _scan_torch(region: Region, look: Look, root: str, members: list[Member]) -> Iterator[Finding]:

@@ -124,6 +124,28 @@ def write_torch(folder: Path) -> None:
     torch.save(odd, folder / "pytorch_model.bin")
 
 
+class _Sized(torch.nn.Module):
+    """Its graph computes with sizes."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.linear = torch.nn.Linear(4, 2)
+        self.offset = torch.ones(2)
+
+    def forward(self, rows: torch.Tensor) -> torch.Tensor:
+        pairs: torch.Tensor = self.linear(rows.reshape(rows.shape[0] // 2, 2, 4)) + self.offset
+        return pairs.flatten(0, 1)
+
+
+def write_programs(folder: Path) -> None:
+    rows = torch.ones(8, 4)
+    torch.export.save(torch.export.export(network().eval(), (rows,)), folder / "fixed.pt2")
+    batch = {0: torch.export.Dim("batch", min=2, max=64)}
+    torch.export.save(torch.export.export(network().eval(), (rows,), dynamic_shapes=(batch,)), folder / "batch.pt2")
+    even = {0: 2 * torch.export.Dim("half", min=2, max=32)}
+    torch.export.save(torch.export.export(_Sized(), (rows,), dynamic_shapes=(even,)), folder / "sized.pt2")
+
+
 def write_numpy(folder: Path) -> None:
     table = np.zeros(3, dtype=[("a", "<f4"), ("b", "<i8", (2,)), ("c", "U5")])
     for name, array in {
@@ -177,6 +199,10 @@ def write_tensors(folder: Path) -> None:
     (folder / "model.gguf").write_bytes(quantized)
 
 
+# As Keras writes it on PyTorch.
+_ADAM = layer("Adam", "keras.src.backend.torch.optimizers.torch_adam", learning_rate=0.1)
+
+
 def write_keras(folder: Path) -> None:
     config = sequential(
         layer("InputLayer", batch_shape=[None, 4]),
@@ -193,7 +219,7 @@ def write_keras(folder: Path) -> None:
         layer("StringLookup", vocabulary=["a", "b"]),
         layer("BatchNormalization", dtype=layer("DTypePolicy", "keras", name="float32")),
     )
-    config["compile_config"] = {"optimizer": layer("Adam", "keras.optimizers"), "loss": "mse", "metrics": ["accuracy"]}
+    config["compile_config"] = {"optimizer": _ADAM, "loss": "mse", "metrics": ["accuracy"]}
     weights, file = hdf5_compressed()
     file.close()
     (folder / "model.keras").write_bytes(keras(config, **{"model.weights.h5": weights.getvalue()}))
@@ -247,6 +273,7 @@ def write_archives(folder: Path) -> None:
 BENIGN: Mapping[str, Callable[[Path], None]] = {
     "sklearn": write_sklearn,
     "torch": write_torch,
+    "programs": write_programs,
     "numpy": write_numpy,
     "onnx": write_onnx,
     "tensors": write_tensors,

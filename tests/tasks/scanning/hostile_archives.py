@@ -3,6 +3,7 @@
 import bz2
 import gzip
 import io
+import json
 import lzma
 import stat
 import struct
@@ -66,6 +67,23 @@ def _linked(kind: bytes, target: str) -> bytes:
 
 def _sized(header: tarfile.TarInfo) -> None:
     header.pax_headers["GNU.sparse.size"] = "9"
+
+
+def _program(change: Callable[[str], str] = str, **members: bytes) -> bytes:
+    """A program of one operator, its graph changed as text."""
+    node = {"target": "torch.ops.aten.relu.default", "inputs": [], "outputs": []}
+    size = {"as_expr": {"expr_str": "Symbol('s0', positive=True, integer=True)"}}
+    graph = {"graph_module": {"graph": {"nodes": [node], "sizes": [size]}}, "guards_code": ["L['x'].size()[0] >= 2"]}
+    weights = {"config": {"w": {"path_name": "weight_0", "use_pickle": False, "tensor_meta": {}}}}
+    return zipped(
+        {
+            "p/archive_format": b"pt2",
+            "p/models/model.json": change(json.dumps(graph)).encode(),
+            "p/data/weights/model_weights_config.json": json.dumps(weights).encode(),
+            "p/data/weights/weight_0": bytes(range(8)),
+            **members,
+        }
+    )
 
 
 def _patched(data: bytes, signature: bytes, offset: int, new: bytes) -> bytes:
@@ -174,6 +192,16 @@ ARCHIVES: Mapping[str, bytes] = {
     "torch_legacy_magic_then_gadget.pt": b"\x80\x02\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19." + b"\x80\x02M\xe9\x03." + SYSTEM,
     "torch_legacy_short.pt": state_dict(is_zip=False)[:-4],
     "torch_legacy_trailing.pt": state_dict(is_zip=False) + SYSTEM,
+    "export_target.pt2": _program(lambda graph: graph.replace("torch.ops.aten.relu.default", "torch.hub.load")),
+    "export_library.pt2": _program(lambda graph: graph.replace("aten.relu.default", "load_library")),
+    "export_from_file.pt2": _program(lambda graph: graph.replace("aten.relu.default", "aten.from_file.default")),
+    "export_size.pt2": _program(lambda graph: graph.replace("Symbol('s0', ", "eval('s0', ")),
+    "export_size_by_attribute.pt2": _program(lambda graph: graph.replace("Symbol(", "().__class__(")),
+    "export_guard.pt2": _program(lambda graph: graph.replace("L['x'].size()[0] >= 2", "__import__('os') or L")),
+    "export_weight_pickle.pt2": _program(**{"p/data/weights/weight_1": SYSTEM}),
+    "export_constant_pickle.pt2": _program(**{"p/data/constants/custom_obj_0": SYSTEM}),
+    "export_sample_pickle.pt2": _program(**{"p/data/sample_inputs/model.pt": zipped({"a/data.pkl": SYSTEM})}),
+    "export_beside.pt2": _program(**{"other.txt": b"fine"}),
     "bad_crc.pt": _bad_crc(),
     "encrypted_flag.pt": _patched(_patched(_STATE, b"PK\x03\x04", 6, b"\x09"), b"PK\x01\x02", 8, b"\x09"),
     "flag_in_one_header.pt": _patched(_STATE, b"PK\x01\x02", 8, b"\x09"),

@@ -280,6 +280,7 @@ MODELS: Mapping[str, bytes] = {
     "lambda_nested.keras": keras(sequential(layer("TimeDistributed", layer=layer("Bidirectional", layer=_LAMBDA)))),
     "lambda_value.keras": keras(sequential(layer("Dense", activation={"class_name": "__lambda__", "config": {}}))),
     "foreign_module.keras": keras(sequential(layer("system", "os"))),
+    "backend_module.keras": keras(sequential(layer("Dense", "keras.src.backend.common.global_state"))),
     "builtins_module.keras": keras(sequential(layer("exec", "builtins"))),
     "keras_utils.keras": keras(sequential(layer("get_file", "keras.utils", fname="x"))),
     "function_get_file.keras": keras(

@@ -9,12 +9,13 @@ from functools import cache
 from pathlib import Path
 
 from tasks.scanning.finding import Refused, Severity
-from tasks.scanning.pickle_rules import OBJECT, VALUE, Rule, expect
+from tasks.scanning.pickle_rules import OBJECT, VALUE, Rule, expect, is_imported
 from tasks.scanning.pickle_values import Blob, DictValue, Imported, Made, Value
 
 LIST = Path(__file__).with_name("sklearn_classes.txt")
 ARRAY_WRAPPER = "joblib.numpy_pickle.NumpyArrayWrapper"
 BOOSTERS = ("lightgbm.basic.Booster", "xgboost.core.Booster")
+_PARTIAL, _CHECK = "functools.partial", "sklearn.utils.validation.check_array"
 _NUMBERS = (int, float, bool, str, type(None))
 _TREES = {"sklearn.neighbors._kd_tree": "KDTree", "sklearn.neighbors._ball_tree": "BallTree"}
 _METRICS = ("sklearn.metrics._dist_metrics", "sklearn.neighbors._dist_metrics")
@@ -58,6 +59,10 @@ def _by_hand() -> dict[tuple[str, str], Rule]:
         ("joblib.numpy_pickle", "NumpyArrayWrapper"): OBJECT,
         **_each({**_MOVED, **_BOOSTERS}, OBJECT),
         **_each(_SCORES, VALUE),
+        ("sklearn.compose._column_transformer", "make_column_selector"): OBJECT,
+        ("sklearn._loss._loss", "__pyx_unpickle_CyHalfMultinomialLoss"): Rule(_unpickled),
+        ("sklearn.utils.validation", "check_array"): VALUE,
+        ("functools", "partial"): Rule(_partial),
         **{(module, "newObj"): Rule(_new_object) for module in (*_TREES, *_METRICS)},
         **{(module, f"{name}{bits}"): VALUE for module, name in _TREES.items() for bits in ("", "32", "64")},
         **{(module, "EuclideanDistance"): VALUE for module in _METRICS},
@@ -75,6 +80,25 @@ def _new_object(callee: Imported, arguments: tuple[Value, ...]) -> Value:
         isinstance(kind, Imported) and kind.module == callee.module and kind.name != "newObj", callee, "its own class"
     )
     return Made("sklearn.newObj")
+
+
+def _unpickled(callee: Imported, arguments: tuple[Value, ...]) -> Value:
+    """Cython's `__pyx_unpickle_CLASS(cls, checksum, state)`, of that very class."""
+    ok = len(arguments) == 3 and is_imported(arguments[0], str(callee).replace("__pyx_unpickle_", ""))
+    expect(ok and isinstance(arguments[1], int) and arguments[2] in (None, ()), callee, "its own class")
+    return Made("sklearn.compiled")
+
+
+def _partial(callee: Imported, arguments: tuple[Value, ...]) -> Value:
+    """Of a check of arrays alone: histogram boosting holds one."""
+    expect(len(arguments) == 1 and is_imported(arguments[0], _CHECK), callee, _CHECK)
+    return Made(_PARTIAL)
+
+
+def _partial_state(_: Made, state: Value) -> None:
+    """(function, arguments, keyword arguments, attributes): the function can change here."""
+    if not isinstance(state, tuple) or len(state) != 4 or not is_imported(state[0], _CHECK) or state[1] != ():
+        raise Refused("pickle-state", f"a partial call of another function than {_CHECK}", Severity.CRITICAL)
 
 
 def _numbers(callee: Imported, arguments: tuple[Value, ...]) -> Value:
@@ -109,6 +133,7 @@ def _booster_state(_: Made, state: Value) -> None:
 _KINDS: Mapping[str, Rule] = {"object": OBJECT, "compiled": Rule(_numbers), "value": VALUE}
 BUILDS: Mapping[str, Callable[[Made, Value], None]] = {
     ARRAY_WRAPPER: _wrapper_state,
+    _PARTIAL: _partial_state,
     **dict.fromkeys(BOOSTERS, _booster_state),
     "sklearn.newObj": _compiled_state,
     "sklearn.compiled": _compiled_state,

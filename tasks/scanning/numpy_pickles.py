@@ -12,7 +12,7 @@ from tasks.scanning.pickle_rules import OBJECT, VALUE, Rule, expect, integers, i
 from tasks.scanning.pickle_values import Blob, DictValue, Imported, ListValue, Made, Value
 
 ARRAY, DTYPE = "numpy.ndarray", "numpy.dtype"
-_SUBTYPES = (ARRAY, "numpy.matrix", "numpy.memmap", "numpy.ma.core.MaskedArray", "numpy.ma.MaskedArray")
+_SUBTYPES = (ARRAY, "numpy.matrix", "numpy.ma.core.MaskedArray", "numpy.ma.MaskedArray")
 _CODES = re.compile(r"[<>|=]?([?bBhHiIlLqQefdgFDGpP]|[?biufcSUVmM](\d{0,9})(\[[\w/]+\])?|O8?)")
 _BYTES = {"?": 1, "b": 1, "B": 1, "h": 2, "H": 2, "i": 4, "I": 4, "l": 8, "L": 8, "q": 8, "Q": 8, "e": 2, "f": 4}
 _BYTES |= {"d": 8, "g": 16, "F": 8, "D": 16, "G": 32, "p": 8, "P": 8}
@@ -208,7 +208,7 @@ _FUNCTION_MODULES = [f"{core}.{part}" for core in _CORES for part in ("_multiarr
 _SPARSE = ("csr", "csc", "coo", "bsr", "dia", "lil", "dok")
 RULES: Mapping[tuple[str, str], Rule] = {
     ("numpy", "dtype"): Rule(_dtype),
-    **{("numpy", name): VALUE for name in ("ndarray", "matrix", "memmap", *_FUNCTIONS.split(), *_SCALARS.split())},
+    **{("numpy", name): VALUE for name in ("ndarray", "matrix", *_FUNCTIONS.split(), *_SCALARS.split())},
     **{(module, name): VALUE for module in _FUNCTION_MODULES for name in _FUNCTIONS.split()},
     **{(f"{core}.multiarray", "_reconstruct"): Rule(_reconstruct) for core in _CORES},
     **{(f"{core}.multiarray", "scalar"): Rule(_scalar) for core in _CORES},

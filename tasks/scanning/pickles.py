@@ -106,7 +106,7 @@ class _ArrayReader:
         if machine.frame_end > machine.stream.position or not isinstance(made.fact, DictValue):
             raise unreadable("an array inside a frame", "bad-pickle")
         facts = made.fact.items
-        if not is_imported(facts.get("subclass"), "numpy.ndarray", "numpy.matrix", "numpy.memmap"):
+        if not is_imported(facts.get("subclass"), "numpy.ndarray", "numpy.matrix"):
             raise Refused("pickle-array", "an array of an unknown class")
         if item_bytes_of(facts.get("dtype"))[1]:
             self._read_objects(machine)

@@ -6,7 +6,7 @@ from tasks.scanning.finding import Refused, Severity
 from tasks.scanning.pickle_rules import OBJECT, VALUE, Rule, expect, is_imported
 from tasks.scanning.pickle_values import Blob, DictValue, Imported, ListValue, Made, SetValue, Unknown, Value
 
-MAPPINGS = frozenset({"collections.OrderedDict", "collections.defaultdict"})
+MAPPINGS = frozenset({"collections.OrderedDict", "collections.defaultdict", "collections.Counter"})
 # A dictionary whose entries are its attributes too.
 BUNCH = "sklearn.utils._bunch.Bunch"
 _BUILTINS = ("builtins", "__builtin__")
@@ -30,6 +30,11 @@ def class_and_arguments(callee: Imported, arguments: tuple[Value, ...]) -> tuple
 
 def _ordered(callee: Imported, arguments: tuple[Value, ...]) -> Value:
     expect(not arguments or (len(arguments) == 1 and isinstance(arguments[0], ListValue)), callee, "a list of pairs")
+    return Made(str(callee))
+
+
+def _counter(callee: Imported, arguments: tuple[Value, ...]) -> Value:
+    expect(len(arguments) <= 1 and all(isinstance(one, DictValue) for one in arguments), callee, "a dictionary")
     return Made(str(callee))
 
 
@@ -100,6 +105,7 @@ def _reconstructed(callee: Imported, arguments: tuple[Value, ...]) -> Value:
 RULES: Mapping[tuple[str, str], Rule] = {
     ("collections", "OrderedDict"): Rule(_ordered, is_made=True),
     ("collections", "defaultdict"): Rule(_default),
+    ("collections", "Counter"): Rule(_counter),
     ("_codecs", "encode"): Rule(_encoded),
     ("copyreg", "_reconstructor"): Rule(_reconstructed),
     ("copy_reg", "_reconstructor"): Rule(_reconstructed),

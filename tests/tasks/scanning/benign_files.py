@@ -6,6 +6,7 @@ import json
 import pickle
 import tarfile
 import warnings
+from argparse import Namespace
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
@@ -13,6 +14,7 @@ import joblib
 import lightgbm
 import numpy as np
 import onnx
+import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import safetensors.numpy
@@ -21,7 +23,7 @@ import torch
 from sklearn.base import BaseEstimator
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.cluster import KMeans
-from sklearn.compose import ColumnTransformer
+from sklearn.compose import ColumnTransformer, make_column_selector, make_column_transformer
 from sklearn.decomposition import PCA
 from sklearn.ensemble import (
     GradientBoostingClassifier,
@@ -86,6 +88,12 @@ def estimators() -> dict[str, BaseEstimator]:
         "pipeline": make_pipeline(FunctionTransformer(np.abs), SelectKBest(f_classif, k=2), PCA(2), SVC()),
     }
     fitted = {name: model.fit(rows, labels) for name, model in plain.items()}
+    many = np.arange(60) % 3
+    fitted["hist_of_three"] = HistGradientBoostingClassifier(max_iter=3).fit(rows, many)
+    frame = pd.DataFrame({"a": rows[:, 0], "b": pd.Categorical(labels)})
+    fitted["hist_of_categories"] = HistGradientBoostingClassifier(max_iter=3).fit(frame, labels)
+    by_type = make_column_transformer((OneHotEncoder(), make_column_selector(dtype_include="category")))
+    fitted["columns_by_type"] = make_pipeline(by_type, LogisticRegression()).fit(frame, labels)
     fitted["regressor"] = RandomForestRegressor(5).fit(rows, rows[:, 0])
     fitted["columns"] = make_pipeline(columns, LogisticRegression()).fit(mixed, labels)
     fitted["words"] = make_pipeline(TfidfVectorizer(), LogisticRegression()).fit(_WORDS, [1, 0] * 20)
@@ -114,7 +122,9 @@ def write_torch(folder: Path) -> None:
     optimizer.step()
     torch.save(net.state_dict(), folder / "state.pt")
     torch.save(net.state_dict(), folder / "legacy.pth", _use_new_zipfile_serialization=False)
-    torch.save({"model": net.state_dict(), "optimizer": optimizer.state_dict(), "epoch": 3}, folder / "checkpoint.ckpt")
+    steps = torch.optim.lr_scheduler.MultiStepLR(optimizer, [1, 2])
+    parts = {"model": net.state_dict(), "optimizer": optimizer.state_dict(), "steps": steps.state_dict(), "epoch": 3}
+    torch.save({**parts, "seed": torch.get_rng_state(), "options": Namespace(rate=0.1)}, folder / "checkpoint.ckpt")
     kinds = (torch.float16, torch.bfloat16, torch.float8_e4m3fn, torch.int8, torch.bool, torch.uint16, torch.complex64)
     odd: dict[str, object] = {str(kind): torch.ones(3).to(kind) for kind in kinds}
     odd |= {"view": torch.ones(10)[2:5], "empty": torch.empty(0), "scalar": torch.tensor(1.0), "size": torch.Size([1])}

@@ -223,6 +223,14 @@ GADGETS: Mapping[str, bytes] = {
     + text("a")
     + _FLOAT
     + b"K\x64\x86sK\x08K\x01K\x10tb.",
+    "partial_changes_function.pkl": b"\x80\x02"
+    + named("functools", "partial")
+    + named("sklearn.utils.validation", "check_array")
+    + b"\x85R("
+    + named("numpy", "exp")
+    + b")}Ntb.",
+    "memory_map.pkl": b"\x80\x02" + named("numpy", "memmap") + b".",
+    "distribution_template.pkl": made("scipy.stats._distn_infrastructure", "rv_continuous", b"}"),
     "booster_frees_an_address.pkl": made("lightgbm.basic", "Booster", b"}" + text("_handle") + b"J\1\2\3\4s"),
     "append_to_an_object.pkl": b"\x80\x02" + named(*_FOREST) + b")\x81" + text("x") + b"a.",
     "items_of_an_object.pkl": b"\x80\x02" + named(*_FOREST) + b")\x81" + text("a") + text("b") + b"s.",

@@ -10,6 +10,7 @@ RATIO_FROM = 10 << 20  # below this much, any ratio is harmless
 BLOCK = 1 << 20  # what is read of a file at a time
 
 MAX_PICKLE_OBJECTS = 5_000_000  # remembered by one pickle
+GUESS_STEPS = 10_000  # opcodes after which content that may be a pickle is taken for one
 MAX_PICKLE_DEPTH = 1_000  # marks open at once
 MAX_PICKLE_NESTED = 10_000  # object arrays of one joblib file
 MAX_TEXT_ARGUMENT = 4_096  # a longer string is kept by its length alone

@@ -5,6 +5,7 @@ allow-list (`pickle_policy`), and a step whose subject cannot be told is refused
 (frames, opcodes that no current library writes, memo entries far ahead), the pickle is refused too.
 """
 
+import itertools
 import pickle
 import re
 from collections.abc import Callable, Mapping
@@ -27,6 +28,10 @@ from tasks.scanning.pickle_values import Blob, DictValue, Imported, ListValue, M
 
 _HIGHEST_PROTOCOL = 5
 _LIKELY_MODULE = re.compile(r"[\w.\-]+")
+
+
+class FarEnough(Exception):
+    """What may be a pickle has gone on as one for so long that it is."""
 
 
 class Follower(Protocol):
@@ -64,7 +69,7 @@ class PickleMachine:
     def run(self) -> Value:
         """The value the pickle stands for. Raises Refused where it is broken or cannot be followed."""
         stream, handlers = self.stream, _HANDLERS
-        while True:
+        for _ in itertools.repeat(None) if self.context.steps is None else range(self.context.steps):
             start = stream.position
             code = stream.read(1)[0]
             handler = handlers.get(code)
@@ -75,6 +80,7 @@ class PickleMachine:
                 raise unreadable(f"the opcode at {start} reaches over the end of its frame", "bad-pickle")
             if code == _STOP:
                 return self._stop()
+        raise FarEnough
 
     @property
     def memo(self) -> Mapping[int, Value]:

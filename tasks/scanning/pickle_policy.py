@@ -29,11 +29,13 @@ _NOTORIOUS = frozenset(_NOTORIOUS_MODULES.split())
 class Context:
     """Who reads the pickle. persistent: what a persistent id stands for; None where there can be none.
 
-    is_guess: the content may be no pickle at all. keep: how many items of a list are kept.
+    is_guess: the content may be no pickle at all. steps: how many opcodes are enough to tell; None for all of them.
+    keep: how many items of a list are kept.
     """
 
     persistent: Callable[[Value], Value] | None = None
     is_guess: bool = False
+    steps: int | None = None
     keep: int = 0
 
 

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 
 from tasks.scanning.finding import Finding, Refused, finding, unreadable
 from tasks.scanning.learners import ARRAY_WRAPPER
-from tasks.scanning.limits import MAX_PICKLE_NESTED, MAX_PICKLE_OBJECTS, MAX_STORAGES
+from tasks.scanning.limits import GUESS_STEPS, MAX_PICKLE_NESTED, MAX_PICKLE_OBJECTS, MAX_STORAGES
 from tasks.scanning.look import Look
 from tasks.scanning.numpy_pickles import array_bytes, item_bytes_of, made_array
-from tasks.scanning.pickle_machine import PickleMachine, broken
+from tasks.scanning.pickle_machine import FarEnough, PickleMachine, broken
 from tasks.scanning.pickle_policy import Context, import_finding, is_allowed
 from tasks.scanning.pickle_rules import is_imported
 from tasks.scanning.pickle_stream import PickleStream
@@ -21,7 +21,7 @@ from tasks.scanning.torch_pickles import Storages
 _LEGACY_MAGIC = 0x1950A86A20F9469CFC6C
 _LEGACY_PROTOCOL = 1001
 _ALIGNMENT = 16
-_GUESS = Context(is_guess=True)
+_GUESS = Context(is_guess=True, steps=GUESS_STEPS)
 
 
 def is_pickle(region: Region) -> bool:
@@ -36,6 +36,8 @@ def is_pickle(region: Region) -> bool:
         machine = PickleMachine(stream, _GUESS)
         try:
             value = machine.run()
+        except FarEnough:
+            return True
         except (Refused, ValueError):
             return machine.has_called or (head[:1] == b"\x80" and has_imported)
         has_imported |= bool(machine.imports)
@@ -151,7 +153,7 @@ def _read_on(outer: PickleMachine, inner: PickleMachine, start: int) -> list[Fin
     It goes on with the memo it has, where joblib starts anew. Benign files end in an error there, with the names
     that the inner pickle spells out; any other name was put there for this reading.
     """
-    again = PickleMachine(inner.stream.at(start), _GUESS, memo=copy.deepcopy(outer.memo))
+    again = PickleMachine(inner.stream.at(start), Context(is_guess=True), memo=copy.deepcopy(outer.memo))
     with contextlib.suppress(Refused, ValueError):
         again.run()
     known = {imported.name for imported in inner.imports}

@@ -1,0 +1,1 @@
+"""What a model's answers give away about the rows it was trained on."""

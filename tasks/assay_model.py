@@ -20,6 +20,9 @@ from assay.workbench import Workbench
 from tasks.examination.artifact import check_artifact
 from tasks.examination.clean import CleanMetrics, clean_metrics
 from tasks.examination.evasion import EvasionResult, examine_evasion, without_gradients
+from tasks.examination.fairness import Judged, examine_fairness
+from tasks.examination.row_columns import row_columns
+from tasks.examination.slices import find_worst_slices
 from tasks.training.candidate import load_candidate
 from tasks.training.rows import load_rows
 
@@ -35,7 +38,8 @@ def assay_model(request: StepRequest, bench: Workbench) -> StepReport:
 
     facts.metrics, facts.ci95: on the whole holdout, `robust_accuracy` being the worst threat model's.
     facts.recent: the same on the newest segment. facts.predictions: digest of a Parquet of row_id, segment,
-    label, predicted. facts.evasion: one entry a threat model.
+    label, predicted. facts.evasion: one entry a threat model. facts.fairness: column -> groups and measures.
+    facts.slices: where it errs more than elsewhere; found, not judged.
     """
     subjects = {role: request.input(role) for role in ("model", "candidate", *SEGMENTS)}
     folder = Path(tempfile.mkdtemp(prefix="model-", dir=bench.workdir))
@@ -54,9 +58,17 @@ def assay_model(request: StepRequest, bench: Workbench) -> StepReport:
     clean = {segment: _clean(request, bundle, rows[segment], predicted[segment]) for segment in SEGMENTS}
     bench.say(f"assay: accuracy {clean['holdout'].values['accuracy']:.4f} on {clean['holdout'].rows} holdout rows")
     checks += [_clean_check(segment, clean[segment]) for segment in SEGMENTS]
+    columns = row_columns(subjects["holdout"], rows["holdout"].row_ids, bench)
+    judged = Judged(rows["holdout"].labels, predicted["holdout"], _classes(bundle), columns, request.spec.train.seed)
+    fairness = {one.column: examine_fairness(one, judged) for one in request.spec.assay.fairness}
     evasion, evasion_checks = _evasion(request, bench, served, rows["holdout"])
     predictions = bench.store.put_bytes(predictions_parquet(rows, predicted))
-    return _report(request, (*checks, *evasion_checks), _facts(clean, evasion, predictions))
+    facts: dict[str, Json] = {
+        **_facts(clean, evasion, predictions),
+        "fairness": {column: result.facts for column, result in fairness.items()},
+        "slices": find_worst_slices(columns, rows["holdout"].labels != predicted["holdout"]).to_json(),
+    }
+    return _report(request, (*checks, *(result.check for result in fairness.values()), *evasion_checks), facts)
 
 
 def predictions_parquet(rows: dict[str, Rows], predicted: dict[str, "NDArray[np.int64]"]) -> bytes:
@@ -81,7 +93,11 @@ def predictions_parquet(rows: dict[str, Rows], predicted: dict[str, "NDArray[np.
 
 
 def _clean(request: StepRequest, bundle: ModelBundle, rows: Rows, predicted: "NDArray[np.int64]") -> CleanMetrics:
-    return clean_metrics(rows.labels, predicted, int(str(bundle.facts["classes"])), request.spec.train.seed)
+    return clean_metrics(rows.labels, predicted, _classes(bundle), request.spec.train.seed)
+
+
+def _classes(bundle: ModelBundle) -> int:
+    return int(str(bundle.facts["classes"]))
 
 
 def _clean_check(segment: str, metrics: CleanMetrics) -> Check:

@@ -4,12 +4,13 @@ from collections.abc import Mapping
 from datetime import timedelta
 
 from assay.digests import sha256_json
+from assay.fairness_bound import FairnessBound
 from assay.json_types import JsonObject
 from assay.ledger import LedgerEntry
 from assay.policy import AllOf, Case, ChampionComparison, Comparison, MetricBound, PassedStatement, Rule, SameDigest
 from assay.records import Check, Step, StepReport, Verdict, combined_verdict
 from assay.signing import KeyRole
-from assay.spec import ChallengerRule, MetricRule, PipelineSpec
+from assay.spec import ChallengerRule, FairnessRule, MetricRule, PipelineSpec
 from assay.station import StepRequest
 from assay.workbench import Workbench
 from tasks.compare_champion import compare_champion
@@ -55,7 +56,7 @@ def promotion_policy(spec: PipelineSpec) -> tuple[Rule, ...]:
     return (
         *(PassedStatement(step, KeyRole.PRODUCER, fresh) for step in REQUIRED_STEPS),
         AllOf("same digests throughout", tuple(SameDigest(role) for role in _ROLES)),
-        *(_rule(rule) for rule in spec.gate),
+        *(_rule(rule, spec) for rule in spec.gate),
     )
 
 
@@ -67,13 +68,19 @@ def policy_json(spec: PipelineSpec) -> JsonObject:
         "gate": [rule.model_dump(mode="json") for rule in spec.gate],
         "max_evidence_age_hours": spec.max_evidence_age_hours,
         "threat_models": [threat.model_dump(mode="json") for threat in spec.assay.threat_models],
+        "fairness": [sensitive.model_dump(mode="json") for sensitive in spec.assay.fairness],
         "approval": spec.approval.model_dump(mode="json"),
     }
 
 
-def _rule(rule: MetricRule | ChallengerRule) -> Rule:
+def _rule(rule: MetricRule | FairnessRule | ChallengerRule, spec: PipelineSpec) -> Rule:
     if isinstance(rule, MetricRule):
         return MetricBound(rule.metric, rule.min, rule.max, rule.confident)
+    if isinstance(rule, FairnessRule):
+        declared = {sensitive.column: sensitive.positive for sensitive in spec.assay.fairness}
+        return FairnessBound(
+            rule.fairness, rule.column, declared.get(rule.column), rule.min, rule.max, confident=rule.confident
+        )
     return ChampionComparison(rule.rows, rule.must, rule.margin, rule.alpha)
 
 

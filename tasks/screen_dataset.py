@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from functools import partial
 
-from assay.dataset import NO_INPUTS, DatasetVersion, load_dataset
+from assay.dataset import DatasetVersion, is_input, load_dataset
 from assay.errors import SpecError
 from assay.json_types import Json
 from assay.records import Check, Step, StepReport, Subject, Verdict, combined_verdict
@@ -90,7 +90,7 @@ def _rows(
 
 def _about(version: DatasetVersion, request: StepRequest, reading: Reading) -> About:
     """Without times, so that equal data give an equal page."""
-    inputs = [name for name in version.columns if name not in (*NO_INPUTS, version.label)]
+    inputs = [name for name in version.columns if is_input(name) and name != version.label]
     options = {
         "version": request.input("raw").sha256,
         "trusted": f"dataset {request.inputs['trusted'].sha256}" if "trusted" in request.inputs else "none",

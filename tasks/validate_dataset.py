@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from assay.dataset import NO_INPUTS, DatasetVersion, load_dataset
+from assay.dataset import DatasetVersion, is_input, load_dataset
 from assay.json_types import JsonObject
 from assay.records import Check, Step, StepReport, Verdict, combined_verdict
 from assay.station import StepRequest
@@ -72,9 +72,9 @@ def _inputs(version: DatasetVersion) -> list[str]:
     """A table's input columns. One pixel or one text says nothing alone."""
     if version.kind != "tabular":
         return []
-    return [name for name in version.columns if name not in (*NO_INPUTS, version.label)]
+    return [name for name in version.columns if is_input(name) and name != version.label]
 
 
 def _features(version: DatasetVersion, frame: "pd.DataFrame") -> list[str]:
     """Everything but the label and what is about the row itself; an image's statistics stand for it."""
-    return [str(name) for name in frame.columns if name not in (*NO_INPUTS, version.label)]
+    return [str(name) for name in frame.columns if is_input(str(name)) and name != version.label]

@@ -25,6 +25,7 @@ ROW_SOURCE = "row_source"  # who or what a row came from: an annotator, a contri
 ROW_ENTITY = "row_entity"  # the person, device or thing that a row is about
 ROW_WEIGHT = "row_weight"  # how much a mended row counts in training, in (0, 1]; untouched rows count 1
 NO_INPUTS = (ROW_ID, ROW_SOURCE, ROW_ENTITY, ROW_WEIGHT)  # columns that no model ever sees
+ROW_ASIDE = "row_aside_"  # begins the names of further columns that no model ever sees, such as row_aside_sex
 MEDIA_TYPE = "application/vnd.assay.dataset+json;version=1"
 
 
@@ -95,6 +96,11 @@ class DatasetVersion:
             row_id_rule=str(value["row_id_rule"]),
             parent=str(value["parent"]),
         )
+
+
+def is_input(name: str) -> bool:
+    """Whether a model may see the column; the label is the caller's to leave out."""
+    return name not in NO_INPUTS and not name.startswith(ROW_ASIDE)
 
 
 def save_dataset(version: DatasetVersion, store: Store) -> Subject:

@@ -5,7 +5,7 @@ image: one list column of numbers. text: one string column. tabular: all but lab
 
 from typing import TYPE_CHECKING
 
-from assay.dataset import NO_INPUTS
+from assay.dataset import is_input
 from assay.errors import SpecError
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ def feature_columns(schema: "pa.Schema", kind: str, label: str) -> list[str]:
 
     Raises SpecError when there is none, or when several could be the image or the text and none is called so.
     """
-    others = [field for field in schema if field.name not in (*NO_INPUTS, label)]
+    others = [field for field in schema if is_input(field.name) and field.name != label]
     found = [field.name for field in others if _fits(field.type, kind)]
     if kind == "tabular" and found:
         return found

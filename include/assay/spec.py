@@ -99,6 +99,9 @@ class CollectorSpec(_Part):
     entity: str = Field(
         default="", description="column that says whom or what a row is about; one entity never stands on both sides"
     )
+    aside: list[str] = Field(
+        default=[], description="columns kept with the rows for the examination, such as sex or race; no model inputs"
+    )
     options: dict[str, JsonValue] = Field(default_factory=dict, description="passed to your Collector's constructor")
 
 
@@ -267,10 +270,22 @@ class ThreatModel(_Part):
         return self
 
 
+class SensitiveColumn(_Part):
+    """A column whose groups should fare alike: words and at most ten numbers by value, more numbers in quartiles."""
+
+    column: Annotated[str, StringConstraints(min_length=1)] = Field(
+        description="a column of the dataset, best one of `data.collector.aside`"
+    )
+    positive: Annotated[int, Field(ge=0)] | None = Field(
+        default=None, description="index of the class that is good to get; none: class 1 of two"
+    )
+
+
 class AssaySpec(_Part):
     """What the finished model is examined for, besides its clean metrics."""
 
     threat_models: list[ThreatModel] = []
+    fairness: list[SensitiveColumn] = []
     scan: bool = True
 
 
@@ -303,6 +318,35 @@ class MetricRule(_Part):
     def _has_bound(self) -> Self:
         if self.min is None and self.max is None:
             raise ValueError(f"rule on {self.metric!r} needs `min` or `max`")
+        return self
+
+
+class FairnessRule(_Part):
+    """Refuse unless the groups of a column that `assay.fairness` declares fare alike on the frozen holdout.
+
+    fairness: `selection_rate_ratio` (demographic parity ratio) and `true_positive_rate_ratio` (equal opportunity),
+    lowest group over highest, need `min`; `false_positive_rate_difference` and `accuracy_difference`, highest less
+    lowest, need `max`. confident: judge the unfavourable end of the 95 % interval instead of the point.
+    """
+
+    fairness: Literal[
+        "selection_rate_ratio", "true_positive_rate_ratio", "false_positive_rate_difference", "accuracy_difference"
+    ]
+    column: str
+    min: Fraction | None = None
+    max: Fraction | None = None
+    confident: bool = False
+
+    @property
+    def is_ratio(self) -> bool:
+        return self.fairness.endswith("_ratio")
+
+    @model_validator(mode="after")
+    def _has_its_bound(self) -> Self:
+        wanted, found = (self.min, self.max) if self.is_ratio else (self.max, self.min)
+        if wanted is None or found is not None:
+            best, bound = ("1", "min") if self.is_ratio else ("0", "max")
+            raise ValueError(f"{self.fairness} is best at {best}; give it `{bound}` and no other bound")
         return self
 
 
@@ -377,7 +421,7 @@ class PipelineSpec(_Part):
     data: DataSpec
     train: TrainSpec
     assay: AssaySpec = AssaySpec()
-    gate: list[MetricRule | ChallengerRule] = [ChallengerRule(challenger="accuracy")]
+    gate: list[MetricRule | FairnessRule | ChallengerRule] = [ChallengerRule(challenger="accuracy")]
     approval: ApprovalSpec = ApprovalSpec()
     deploy: DeploySpec = DeploySpec()
     monitor: MonitorSpec = MonitorSpec()

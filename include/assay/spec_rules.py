@@ -1,12 +1,14 @@
 """Rules between fields of one spec that types cannot say: schedules, gate, approvers."""
 
 from collections.abc import Iterator
+from typing import get_args
 
 from assay.finding import FieldPath, Finding
-from assay.near_miss import suggestion
-from assay.spec import GATE_METRICS, MetricRule, PipelineSpec
+from assay.near_miss import nearest, suggestion
+from assay.spec import GATE_METRICS, FairnessRule, MetricRule, PipelineSpec
 
 _CRON_HINT = "write five fields 'minute hour day month weekday', such as '0 6 * * 1' for Mondays at six"
+_FAIRNESS_MEASURES = get_args(FairnessRule.model_fields["fairness"].annotation)
 _PRESETS = ("@hourly", "@daily", "@weekly", "@monthly", "@yearly", "@midnight", "@annually")
 
 
@@ -17,8 +19,11 @@ def rule_findings(spec: PipelineSpec) -> Iterator[Finding]:
     for position, rule in enumerate(spec.gate):
         if isinstance(rule, MetricRule):
             yield from _metric_findings(("gate", position), rule, spec)
+        elif isinstance(rule, FairnessRule):
+            yield from _fairness_findings(("gate", position), rule, spec)
     if not spec.gate:
         yield Finding(("gate",), "an empty gate would let every model through", "remove the key for the default gate")
+    yield from _column_findings(spec)
     yield from _approval_findings(spec)
 
 
@@ -41,7 +46,10 @@ def _cron_findings(field: FieldPath, cron: str | None) -> Iterator[Finding]:
 
 def _metric_findings(field: FieldPath, rule: MetricRule, spec: PipelineSpec) -> Iterator[Finding]:
     if rule.metric not in GATE_METRICS:
-        yield Finding((*field, "metric"), f"unknown metric {rule.metric!r}", suggestion(rule.metric, GATE_METRICS))
+        hint = suggestion(rule.metric, GATE_METRICS)
+        if rule.metric in _FAIRNESS_MEASURES:
+            hint = f"write `fairness: {rule.metric}` and the `column`"
+        yield Finding((*field, "metric"), f"unknown metric {rule.metric!r}", hint)
         return
     if rule.metric == "robust_accuracy" and not spec.assay.threat_models:
         hint = "add `threat_models: [{epsilon: 0.1}]` under assay"
@@ -53,6 +61,31 @@ def _metric_findings(field: FieldPath, rule: MetricRule, spec: PipelineSpec) -> 
             )
     if rule.min is not None and rule.max is not None and rule.min > rule.max:
         yield Finding((*field, "min"), f"min {rule.min:g} above max {rule.max:g} refuses every model", "swap them")
+
+
+def _fairness_findings(field: FieldPath, rule: FairnessRule, spec: PipelineSpec) -> Iterator[Finding]:
+    declared = [sensitive.column for sensitive in spec.assay.fairness]
+    if rule.column not in declared:
+        near = nearest(rule.column, declared)
+        hint = f"did you mean {near!r}?" if near else f"add `fairness: [{{column: {rule.column}}}]` under assay"
+        yield Finding((*field, "column"), f"assay.fairness does not declare a column {rule.column!r}", hint)
+
+
+def _column_findings(spec: PipelineSpec) -> Iterator[Finding]:
+    """A column has one place: beside the rows or in them, and it is measured once."""
+    collector = spec.data.collector
+    taken = {collector.label: "label", collector.row_id: "row_id", collector.source: "source"}
+    taken[collector.entity] = "entity"
+    for position, name in enumerate(collector.aside):
+        field: FieldPath = ("data", "collector", "aside", position)
+        if not name or name in collector.aside[:position]:
+            yield Finding(field, f"{name!r} stands twice" if name else "a column has no name", "name each column once")
+        elif name in taken:
+            yield Finding(field, f"{name!r} is the collector's {taken[name]} already", "remove it here")
+    columns = [sensitive.column for sensitive in spec.assay.fairness]
+    for position, name in enumerate(columns):
+        if name in columns[:position]:
+            yield Finding(("assay", "fairness", position, "column"), f"{name!r} stands twice", "declare it once")
 
 
 def _approval_findings(spec: PipelineSpec) -> Iterator[Finding]:

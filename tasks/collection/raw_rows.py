@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from assay.dataset import ROW_ENTITY, ROW_ID, ROW_SOURCE
+from assay.dataset import ROW_ASIDE, ROW_ENTITY, ROW_ID, ROW_SOURCE
 from assay.errors import SpecError
 from assay.feature_columns import feature_columns
 from assay.near_miss import suggestion
@@ -49,18 +49,19 @@ class RawRows:
         repeated = sorted({name for name in schema.names if schema.names.count(name) > 1})
         if repeated:
             raise SpecError(f"the rows have several columns {', '.join(repeated)}; give each a name of its own")
-        wanted = {
-            "label": self.collector.label,
-            "row_id": self.collector.row_id,
-            "source": self.collector.source,
-            "entity": self.collector.entity,
-        }
-        for key, name in wanted.items():
+        wanted = [
+            ("label", self.collector.label),
+            ("row_id", self.collector.row_id),
+            ("source", self.collector.source),
+            ("entity", self.collector.entity),
+            *(("aside", name) for name in self.collector.aside),
+        ]
+        for key, name in wanted:
             if name and name not in schema.names:
                 hint = suggestion(name, schema.names)
                 raise SpecError(f"data.collector.{key}: the rows have no column {name!r}; {hint}")
         self.row_id_rule = f"column {self._id_column(schema)}" if self._id_column(schema) else BY_CONTENT
-        apart = {self.collector.row_id, self.collector.source, self.collector.entity}
+        apart = {self.collector.row_id, self.collector.source, self.collector.entity, *self.collector.aside}
         inputs = pa.schema([field for field in schema if field.name not in apart])
         feature_columns(inputs, self.collector.kind, self.collector.label)
 
@@ -80,14 +81,15 @@ class RawRows:
         return table.add_column(0, ROW_ID, pa.array([self._content_id(digest) for digest in digests], pa.string()))
 
     def _with_reserved(self, table: "pa.Table") -> "pa.Table":
-        """The columns of sources and entities under their reserved names, as strings."""
+        """The columns of sources and entities under their reserved names, as strings; those kept aside as they are."""
         import pyarrow as pa
 
         for name, reserved in ((self.collector.source, ROW_SOURCE), (self.collector.entity, ROW_ENTITY)):
             if name:
                 place = table.column_names.index(name)
                 table = table.set_column(place, reserved, table[name].cast(pa.string()))
-        return table
+        aside = {name: f"{ROW_ASIDE}{name}" for name in self.collector.aside}
+        return table.rename_columns([aside.get(name, name) for name in table.column_names])
 
     def _content_id(self, digest: bytes) -> str:
         copies = self._copies[digest] = self._copies.get(digest, 0) + 1

@@ -46,13 +46,14 @@ def make_spec(name: str = "two", gate: list[dict[str, Any]] | None = None, **mor
 
 
 class Story:
-    """Appends statements step by step; `skip`, `verdicts` and `hours_ago` bend it where a test needs it."""
+    """Appends statements; `skip`, `verdicts`, `hours_ago` and the assay's further `facts` bend it for a test."""
 
     def __init__(self, bench: Workbench, spec: PipelineSpec, shift: float = 0.0) -> None:
         self.bench, self.spec, self.shift = bench, spec, shift
         self.skip: set[Step] = set()
         self.verdicts: dict[Step, Verdict] = {}
         self.hours_ago: dict[Step, float] = {}
+        self.facts: dict[str, Any] = {}
         self.context = RunContext(run_id=f"run-{shift}")
         name = spec.name
         datasets = ("", ".admitted", ".train", ".holdout", ".recent")
@@ -79,7 +80,7 @@ class Story:
         self._say(Step.TRAIN, read=("train",), made=("candidate",))
         self._say(Step.EXPORT, read=("candidate", "holdout"), made=("model",))
         read = ("model", "candidate", "holdout", "recent")
-        self._say(Step.ASSAY, read=read, judged=("model",), facts=self._examined())
+        self._say(Step.ASSAY, read=read, judged=("model",), facts={**self._examined(), **self.facts})
         return self
 
     def run(self, station: Callable[[StepRequest, Workbench], StepReport], **parameters: Any) -> StepReport:

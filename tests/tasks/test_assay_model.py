@@ -14,8 +14,9 @@ from assay.records import StepReport, Subject, Verdict
 from assay.spec import PipelineSpec
 from assay.workbench import Workbench
 from tasks.assay_model import assay_model
+from tasks.examination.row_columns import row_columns
 from tasks.export_model import export_model
-from tests.tasks.model_story import THRESHOLD, make_spec, request_for, split
+from tests.tasks.model_story import THRESHOLD, image_rows, make_spec, request_for, split, uniform_rows
 from tests.tasks.training.trial_models import Threshold
 
 
@@ -105,3 +106,39 @@ class Liar(Threshold):
     def predict_function(self, inputs: np.ndarray) -> np.ndarray:
         answers: np.ndarray = super().predict_function(inputs)[:, ::-1]
         return np.ascontiguousarray(answers)
+
+
+def sexed(count: int, seed: int) -> dict[str, Any]:
+    """The rows of the story, with a column aside: those that the model selects are men twice as often."""
+    rows = uniform_rows(count, seed)
+    men = np.random.default_rng(seed).random(count) < np.where(rows["a"] > 0.6, 0.67, 0.33)
+    return {**rows, "row_aside_sex": np.where(men, "m", "f")}
+
+
+def test_fairness_is_measured_on_a_column_that_the_model_never_sees(bench: Workbench, tmp_path: Path) -> None:
+    subjects = {**split(bench, sexed), "candidate": candidate(bench, tmp_path / "candidate", 0.6)}
+    report = examine(bench, subjects, make_spec(assay={"fairness": [{"column": "sex"}, {"column": "race"}]}))
+    holdout = sexed(120, 1)
+    shares = [(holdout["a"] > 0.6)[holdout["row_aside_sex"] == sex].mean() for sex in "fm"]
+    fairness: Any = report.facts["fairness"]
+    ratio = fairness["sex"]["measures"]["selection_rate_ratio"]
+    assert ratio["value"] == pytest.approx(min(shares) / max(shares))
+    checks = {check.name: check for check in report.checks}
+    assert checks["fairness by sex"].verdict is Verdict.PASSED
+    assert checks["fairness by race"].verdict is Verdict.NOT_CHECKED and "'race'" in fairness["race"]["problem"]
+    assert report.verdict is Verdict.NOT_CHECKED
+    slices: Any = report.facts["slices"]
+    assert slices["skipped"] == [] and slices["tested"] > 0
+
+
+def test_columns_follow_the_rows_of_a_loader_that_orders_and_drops(bench: Workbench) -> None:
+    holdout = split(bench, sexed)["holdout"]
+    columns = row_columns(holdout, ("story.holdout-7", "story.holdout-0", "nobody"), bench)
+    values = sexed(120, 1)["row_aside_sex"]
+    assert columns["sex"].to_pylist() == [values[7], values[0], None]
+    assert columns.column_names == ["a", "b", "c", "sex"]
+
+
+def test_images_have_no_columns_to_slice(bench: Workbench) -> None:
+    holdout = split(bench, image_rows, "image")["holdout"]
+    assert row_columns(holdout, ("story.holdout-7",), bench).column_names == []

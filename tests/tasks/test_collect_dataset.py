@@ -283,6 +283,17 @@ def test_who_made_a_row_is_kept_under_one_name_and_is_no_input(story: Story) -> 
     assert feature_columns(schema, "tabular", "label") == ["a"]
 
 
+def test_a_column_kept_aside_keeps_its_type_and_is_no_input(story: Story) -> None:
+    story.write("rows.parquet", {"a": [1.0, 2.0], "age": [30, 60], "label": [0, 1]})
+    raw = story.collect(aside=["age"]).products["raw"]
+    version = load_dataset(raw, story.bench.store)
+    assert version.columns["row_aside_age"] == "int64" and "age" not in version.columns
+    schema = pa.schema([(name, pa.float64()) for name in version.columns])
+    assert feature_columns(schema, "tabular", "label") == ["a"]
+    with pytest.raises(SpecError, match=r"data.collector.aside.*no column 'aeg'; did you mean 'age'"):
+        story.collect(aside=["aeg"])
+
+
 def test_trusted_rows_are_a_version_of_their_own(story: Story, tmp_path: Path) -> None:
     story.write("rows.parquet", table(0, 3))
     (tmp_path / "trusted").mkdir()

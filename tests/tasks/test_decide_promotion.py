@@ -119,6 +119,29 @@ def test_metric_rule_judges_the_assay_statement_and_what_was_not_measured_refuse
     assert (report.verdict is Verdict.PASSED) is passes
 
 
+@pytest.mark.parametrize(("bound", "passes"), [(0.3, True), (0.8, False)])
+def test_fairness_rule_refuses_and_explains(bench: Workbench, bound: float, passes: bool) -> None:
+    rule = {"fairness": "selection_rate_ratio", "column": "sex", "min": bound}
+    spec = make_spec(gate=[rule], assay={"fairness": [{"column": "sex"}]})
+    story = Story(bench, spec)
+    measured = {"value": 0.33, "ci95": [0.28, 0.38], "lowest": "Female 0.0850", "highest": "Male 0.2585"}
+    story.facts = {"fairness": {"sex": {"positive": 1, "measures": {"selection_rate_ratio": measured}}}}
+    report = story.tell().run(decide_promotion)
+    assert (report.verdict is Verdict.PASSED) is passes
+    told = check_of(report, "selection_rate_ratio by sex")
+    assert (
+        told == f"selection_rate_ratio by sex is 0.3300, demanded ≥ {bound}: lowest Female 0.0850, highest Male 0.2585"
+    )
+
+
+def test_fairness_that_the_assay_statement_does_not_tell_refuses(bench: Workbench) -> None:
+    rule = {"fairness": "accuracy_difference", "column": "sex", "max": 0.9}
+    spec = make_spec(gate=[rule], assay={"fairness": [{"column": "sex"}]})
+    report = Story(bench, spec).tell().run(decide_promotion)
+    assert report.verdict is Verdict.FAILED
+    assert "it was not measured" in check_of(report, "accuracy_difference by sex")
+
+
 def test_first_model_has_no_champion_to_beat(bench: Workbench) -> None:
     report = Story(bench, make_spec(gate=[CHALLENGE | {"must": "beat"}])).tell().run(decide_promotion)
     assert report.verdict is Verdict.PASSED

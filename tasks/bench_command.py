@@ -27,7 +27,7 @@ _NO = 3
     type=click.Choice(["quick", "standard", "full"]),
     default="quick",
     show_default=True,
-    help="standard: the AutoAttack protocol. quick: our own order, an eighth of the time. full: with restarts.",
+    help="standard: the AutoAttack protocol. quick: our own order, a quarter of the time. full: with restarts.",
 )
 @click.option("--samples", type=click.IntRange(min=1), default=1000, show_default=True, help="Rows to attack at most.")
 @click.option(

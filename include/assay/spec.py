@@ -251,7 +251,7 @@ class ThreatModel(_Part):
     """What an attacker may do to an input, in model space [0, 1], and how hard the model is tried.
 
     suite: `pgd`, projected gradients with restarts (Madry et al. 2018), for linf alone; `standard`, the AutoAttack
-    protocol (Croce & Hein 2020); `quick`, our own order in an eighth of its time; `full`, with restarts.
+    protocol (Croce & Hein 2020); `quick`, our own order in a quarter of its time; `full`, with restarts.
     """
 
     norm: Literal["linf", "l2"] = "linf"

@@ -64,7 +64,7 @@ def standard_suite(queries: int = 5000) -> tuple[Attack, ...]:
 
 def quick_suite() -> tuple[Attack, ...]:
     """What finds most in least time: a short climb, then towards the likeliest classes, then squares."""
-    return Apgd("ce", steps=20), Apgd("dlr_targeted", steps=60, targets=4), Square(1000)
+    return Apgd("ce", steps=20), Apgd("dlr_targeted", steps=60, targets=4), Square(2500)
 
 
 def full_suite() -> tuple[Attack, ...]:

@@ -3,7 +3,8 @@
 The smallest p-value of several laws of sound rows counts, times their number (Bonferroni): a few dirty trusted rows
 blind nobody. A trigger gathers its rows in the classes it serves, so that false rates there are those within the class
 (stratified false discovery rates, Efron 2008). But classes differ by nature: an odd kind of sevens is many, too. A
-class counts as gathered only on evidence of its own (`image_gathering`); the others' rows must lie twice as far out.
+class, or the farther half of its accused, counts as gathered only on evidence of its own (`image_gathering`); all other
+rows must lie twice as far out.
 """
 
 from collections.abc import Callable
@@ -46,9 +47,13 @@ def judge_by_class(
     within = [expected_false_rate(p[own]) for own in classes]
     usual = float(np.median([(rates <= MOST_FALSE).mean() for rates in within]))
     for own, rates in zip(classes, within, strict=True):
-        accused = own[rates <= MOST_FALSE]
-        if len(accused) >= FEWEST_ACCUSED and is_gathered(accused, usual * len(own)):
-            false[own], gathered[own] = rates, True
+        accused = np.flatnonzero(rates <= MOST_FALSE)
+        far = accused[np.argsort(-statistic[own[accused]], kind="stable")][: len(accused) // 2]
+        for part in (accused, far):  # among too many accused a trigger is seen in the farther half
+            share = len(part) / max(len(accused), 1)
+            if len(part) >= FEWEST_ACCUSED and is_gathered(own[part], usual * len(own) * share):
+                false[own[part]], gathered[own[part]] = rates[part], True
+                break
     if not gathered.all():
         false[~gathered] = expected_false_rate(strict[~gathered])
     eligible = (false <= MOST_FALSE) & (gathered | (strict <= rate))

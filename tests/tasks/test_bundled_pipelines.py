@@ -36,4 +36,5 @@ def test_its_own_data_pass_with_hardly_a_row_kept_out(pipeline: str, bench: Work
     assert not refusals(run(validate_dataset, pipeline, {"raw": raw}, bench))
     screened = run(screen_dataset, pipeline, {"raw": raw}, bench)
     assert not refusals(screened)
-    assert screened.facts["quarantined"] <= MOST_KEPT_OUT * screened.facts["rows"]
+    copies = screened.facts["by_detector"]["duplicates"]["quarantined"]  # mails do come twice
+    assert screened.facts["quarantined"] - copies <= MOST_KEPT_OUT * screened.facts["rows"]

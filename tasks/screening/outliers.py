@@ -2,9 +2,9 @@
 
 Cut-off of the distances: the quantile 1 - half the tolerated rate of a log-normal law through the distances' median and
 the wider of their 75 and 90 % quantiles, beyond the components' plane also of their 95 % quantile, which few bad rows
-can move, times a safety factor. That is why one row in a hundred is planted as a canary, not more. Components that hardly vary
-(a corner pixel that is rarely inked) count with a floor. A table's numbers are judged one by one as well, each by its
-own tail (`column_excess`): among heavy tails no distance tells that one row is 480 years old.
+can move, times a safety factor. That is why one row in a hundred is planted as a canary, not more. Components that
+hardly vary (a corner pixel that is rarely inked) count with a floor. A table's numbers are judged one by one as well,
+each by its own tail (`column_excess`): among heavy tails no distance tells that one row is 480 years old.
 """
 
 from typing import TYPE_CHECKING

@@ -67,7 +67,7 @@ def approach(
         centre = rows[place]
         _, lead, gradient = target.ascend(now, _Lead(labels[place], wanted[place]))
         now = _between(now, centre, lead, gradient, ball)
-        errs, lengths = target.logits(now).argmax(1) != labels[place], ball.lengths(now - centre)
+        errs, lengths = target.scores(now).argmax(1) != labels[place], ball.lengths(now - centre)
         closer = errs & (lengths < shortest[place])
         found[place[closer]], shortest[place[closer]] = now[closer], lengths[closer]
         now = torch.where(spread(errs, now), centre + STEP_BACK * (now - centre), now)

@@ -41,6 +41,12 @@ _NO = 3
     help="What black and white are to the model; default: whichever of 0 1, 0 255, -1 1 it knows best.",
 )
 @click.option("--min", "least", type=click.FloatRange(0, 1), help="Fail (exit 3) below this robust accuracy.")
+@click.option(
+    "--corruptions/--no-corruptions",
+    default=True,
+    show_default=True,
+    help="Also measure images under noise, blur, weather and compression.",
+)
 @click.option("--device", default="cpu", show_default=True, help="Where gradients are made: cpu, cuda, cuda:1.")
 @click.option(
     "--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Equal seeds give equal answers."
@@ -56,6 +62,7 @@ def bench(
     labels: str | None,
     black_white: tuple[float, float] | None,
     least: float | None,
+    corruptions: bool,
     device: str,
     seed: int,
     as_json: bool,
@@ -72,7 +79,7 @@ def bench(
 
     ball = Ball("l2" if norm == "l2" else "linf", epsilon)
     document = bench_model(
-        BenchRequest(model, dataset, ball, suite, labels, samples, black_white, device, seed, least), say
+        BenchRequest(model, dataset, ball, suite, labels, samples, black_white, device, seed, least, corruptions), say
     )
     if as_json:
         print_json(document)
@@ -89,6 +96,12 @@ def _tell(document: Mapping[str, Any]) -> None:
         f"{threat['norm']} {threat['epsilon']:g}, clean {document['clean_accuracy']:.4f}, "
         f"{document['samples']} rows, {document['seconds']:.1f} s"
     )
+    if "mean_corruption_accuracy" in document:
+        worst = min(document["corruptions"], key=lambda one: one["accuracy"])
+        click.echo(
+            f"corruptions: mean accuracy {document['mean_corruption_accuracy']:.4f}, worst {worst['accuracy']:.4f} "
+            f"under {worst['name']} {worst['severity']}"
+        )
     for check in document["checks"]:
         if check["verdict"] != Verdict.PASSED.value:
             click.echo(f"{check['verdict']}: {check['name']}: {check['detail']}")

@@ -20,6 +20,7 @@ from tasks.attacks.suite import SUITES, SuiteResult, run_suite
 from tasks.attacks.target import Attack
 from tasks.examination.clean import wilson
 from tasks.foreign.foreign_model import ForeignModel, open_foreign
+from tasks.robustness.corruptions import CORRUPTIONS, SEVERITIES, corrupt
 from tasks.robustness.input_space import InputSpace, fitting_spaces, movable_rows
 
 if TYPE_CHECKING:
@@ -32,7 +33,10 @@ SURE = 3.0
 
 @dataclass(frozen=True)
 class BenchRequest:
-    """black_white: what black and white are to the model; None: found out. least: robust accuracy below it fails."""
+    """black_white: what black and white are to the model; None: found out. least: robust accuracy below it fails.
+
+    with_corruptions: whether images are also corrupted as nature does it.
+    """
 
     model: Path
     dataset: Path
@@ -44,6 +48,7 @@ class BenchRequest:
     device: str = "cpu"
     seed: int = 0
     least: float | None = None
+    with_corruptions: bool = True
 
 
 @dataclass(frozen=True)
@@ -76,7 +81,10 @@ def bench_model(asked: BenchRequest, say: Callable[[str], None]) -> JsonObject:
         *masking_checks(module, rows.inputs, rows.labels, asked.ball, result, asked.seed),
         *_bound(asked.least, result.robust_accuracy),
     )
-    return _document(asked, model, rows, result, checks, blind, time.perf_counter() - started)
+    document = _document(asked, model, rows, result, checks, blind)
+    if asked.with_corruptions and rows.inputs.ndim == 4:
+        document |= _under_corruptions(asked, model, rows, say)
+    return document | {"seconds": round(time.perf_counter() - started, 3)}
 
 
 def asked_batch(device: str, attack: Attack) -> int:
@@ -158,8 +166,7 @@ def _document(
     result: SuiteResult,
     checks: tuple[Check, ...],
     blind: dict[str, str],
-    seconds: float,
-) -> JsonObject:
+) -> dict[str, Json]:
     samples = len(rows.labels)
     attacks: list[Json] = [{**one.to_json(), "canary_broken": not blind[one.name]} for one in result.outcomes]
     return {
@@ -174,5 +181,20 @@ def _document(
         "attacks": attacks,
         "checks": [check.to_json() for check in checks],
         "notes": list(rows.notes),
-        "seconds": round(seconds, 3),
     }
+
+
+def _under_corruptions(
+    asked: BenchRequest, model: ForeignModel, rows: _Rows, say: Callable[[str], None]
+) -> dict[str, Json]:
+    """Accuracy of the served file under each corruption and severity, and the mean over all."""
+    found: list[Json] = []
+    accuracies = []
+    for name in CORRUPTIONS:
+        for severity in SEVERITIES:
+            inputs = corrupt(rows.inputs, name, severity, asked.seed)
+            accuracies.append(_accuracy(rows.space, model, inputs, rows.labels))
+            found.append({"name": name, "severity": severity, "accuracy": accuracies[-1]})
+    mean = sum(accuracies) / len(accuracies)
+    say(f"corruptions: mean accuracy {mean:.4f} over {len(CORRUPTIONS)} kinds at {len(SEVERITIES)} severities")
+    return {"corruptions": found, "mean_corruption_accuracy": mean}

@@ -85,6 +85,8 @@ def test_the_number_is_the_worst_case_of_attacks_that_see(files: Path, norm: str
     assert falling == sorted(falling, reverse=True)
     assert falling[-1] == found["robust_accuracy"]
     assert all(one["canary_broken"] for one in found["attacks"])
+    assert len(found["corruptions"]) == 65
+    assert 0 < found["mean_corruption_accuracy"] <= found["clean_accuracy"] + 0.02
 
 
 def test_bytes_and_numbers_are_the_same_images(files: Path) -> None:

@@ -6,7 +6,6 @@ Of a linear model the distance to each class is the difference of logits over th
 
 from typing import TYPE_CHECKING
 
-from assay.records import Check, Verdict
 from tasks.attacks.ball import Ball, Norm
 from tasks.attacks.suite import run_suite
 from tasks.attacks.target import Attack
@@ -38,12 +37,6 @@ def sees(attack: Attack, norm: Norm, *, images: bool, seed: int = 0) -> str:
     if near.robust_accuracy < 1:
         return f"{attack.name} claims rows that are known to stand"
     return ""
-
-
-def canary_check(name: str, flaw: str) -> Check:
-    """flaw: what `sees` says of the attack `name`."""
-    detail = flaw or "it felled every row of a model known to be weak, and none out of reach"
-    return Check(f"{name} sees", Verdict.NOT_CHECKED if flaw else Verdict.PASSED, detail)
 
 
 def known_model(*, images: bool, seed: int) -> "tuple[torch.nn.Module, NDArray[np.float32], NDArray[np.int64]]":

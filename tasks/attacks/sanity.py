@@ -1,17 +1,20 @@
-"""Whether a robust accuracy can be believed: the signs of masked gradients (Carlini et al. 2019; Croce & Hein 2020a).
+"""Whether a robust accuracy can be believed: every attack sees and keeps to the ball, and no gradient is masked.
 
-A check that does not hold makes the result `not_checked`: the attacks failed, and the model may be weak all the same.
+The signs of masked gradients are those of Carlini et al. 2019 and Croce & Hein 2020a. A check that does not hold makes
+the result `not_checked`: the attacks failed, and the model may be weak all the same.
 """
 
 import math
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from assay.records import Check, Verdict
 from tasks.attacks.apgd import Apgd
 from tasks.attacks.ball import Ball
+from tasks.attacks.canaries import sees
 from tasks.attacks.losses import cross_entropy
 from tasks.attacks.suite import SuiteResult, run_suite
-from tasks.attacks.target import Target
+from tasks.attacks.target import Attack, Target
 
 if TYPE_CHECKING:
     import numpy as np
@@ -24,6 +27,34 @@ LEFT_UNBOUNDED = 0.05
 LONGER, MOST_BY_LONGER = 3, 0.05
 MOST_BY_ANSWERS = 0.05
 MOST_DEAD = 0.1
+
+
+def trust_checks(
+    module: "torch.nn.Module",
+    inputs: "NDArray[np.float32]",
+    labels: "NDArray[np.int64]",
+    ball: Ball,
+    attacks: Sequence[Attack],
+    result: SuiteResult,
+    seed: int,
+) -> tuple[Check, ...]:
+    """A check for each of `attacks`, whose `result` this is, by its canary and its moves; then for masked gradients."""
+    outside = {one.name: one.outside for one in result.outcomes}
+    flaws = {one.name: sees(one, ball.norm, images=inputs.ndim == 4, seed=seed) for one in attacks}
+    left = "it moved {} rows out of the ball of its threat model"
+    return (
+        *(
+            attack_check(name, flaw or (left.format(outside[name]) if outside.get(name) else ""))
+            for name, flaw in flaws.items()
+        ),
+        *masking_checks(module, inputs, labels, ball, result, seed),
+    )
+
+
+def attack_check(name: str, flaw: str) -> Check:
+    """flaw: why the attack must not be believed, in words; empty when there is no reason."""
+    detail = flaw or "it felled every row of a model known to be weak, and none out of reach"
+    return Check(f"{name} sees", Verdict.NOT_CHECKED if flaw else Verdict.PASSED, detail)
 
 
 def masking_checks(
@@ -92,10 +123,13 @@ def _longer_helps_no_more(
 
 def _answers_tell_no_more(result: SuiteResult) -> Check:
     """An attack that sees answers alone must not find much that gradients missed."""
-    found = max((one.fell for one in result.outcomes if one.name in BLACK_BOX), default=0)
-    share = found / max(len(result.clean), 1)
+    name = "answers tell no more than gradients"
+    found = [one.fell for one in result.outcomes if one.name in BLACK_BOX]
+    if not found:
+        return Check(name, Verdict.NOT_CHECKED, "no attack of the suite asks for answers alone")
+    share = max(found) / max(len(result.clean), 1)
     detail = f"rows that only the answers gave away, as a share of all; at most {MOST_BY_ANSWERS:.0%}"
-    return _check("answers tell no more than gradients", share, MOST_BY_ANSWERS, detail)
+    return _check(name, share, MOST_BY_ANSWERS, detail)
 
 
 def _check(name: str, measured: float, most: float, detail: str) -> Check:

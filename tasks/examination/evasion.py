@@ -14,9 +14,8 @@ from assay.records import Check, Verdict
 from assay.sdk import GradientModel, Rows
 from assay.spec import ThreatModel
 from tasks.attacks.ball import Ball
-from tasks.attacks.canaries import canary_check, sees
 from tasks.attacks.pgd import AttackResult, Pgd, attack_pgd
-from tasks.attacks.sanity import masking_checks
+from tasks.attacks.sanity import trust_checks
 from tasks.attacks.suite import SUITES, run_suite
 from tasks.examination.clean import Interval, wilson
 from tasks.training.rows import row_position, select_rows
@@ -101,11 +100,7 @@ def _by_suite(
     """Several attacks, each of which first has to fell a model known to be weak."""
     attacks, ball = SUITES[threat.suite](), Ball(threat.norm, threat.epsilon)
     result = run_suite(_module(model), inputs, labels, ball, attacks, seed)
-    flaws = {one.name: sees(one, ball.norm, images=inputs.ndim == 4, seed=seed) for one in attacks}
-    checks = (
-        *(canary_check(name, flaw) for name, flaw in flaws.items()),
-        *masking_checks(_module(model), inputs, labels, ball, result, seed),
-    )
+    checks = trust_checks(_module(model), inputs, labels, ball, attacks, result, seed)
     facts: dict[str, Json] = {
         "forward_passes": sum(one.forward_passes for one in result.outcomes),
         "backward_passes": sum(one.backward_passes for one in result.outcomes),

@@ -14,8 +14,7 @@ from assay.errors import SpecError
 from assay.json_types import Json, JsonObject
 from assay.records import Check, Verdict, combined_verdict
 from tasks.attacks.ball import Ball
-from tasks.attacks.canaries import canary_check, sees
-from tasks.attacks.sanity import masking_checks
+from tasks.attacks.sanity import trust_checks
 from tasks.attacks.suite import SUITES, SuiteResult, run_suite
 from tasks.attacks.target import Attack
 from tasks.examination.clean import wilson
@@ -25,6 +24,7 @@ from tasks.robustness.input_space import InputSpace, fitting_spaces, movable_row
 
 if TYPE_CHECKING:
     import numpy as np
+    import torch
     from numpy.typing import NDArray
 
 TRIED_ON = 256
@@ -70,21 +70,27 @@ def bench_model(asked: BenchRequest, say: Callable[[str], None]) -> JsonObject:
     say(f"{model.name}: rows of shape {model.input_shape}, {model.classes} classes")
     rows = _rows(asked, model)
     attacks = [replace(one, batch=asked_batch(asked.device, one)) for one in SUITES[asked.suite]()]  # type: ignore[type-var]
-    blind = {one.name: sees(one, asked.ball.norm, images=rows.inputs.ndim == 4, seed=asked.seed) for one in attacks}
-    module = rows.space.module(model.module).to(asked.device)
+    module = _on_device(rows.space.module(model.module), asked.device)
     result = run_suite(
         module, rows.inputs, rows.labels, asked.ball, attacks, asked.seed, rows.space.query(model.query), say
     )
-    say("looking for masked gradients")
+    say("canaries of the attacks, signs of masked gradients")
     checks = (
-        *(canary_check(name, flaw) for name, flaw in blind.items()),
-        *masking_checks(module, rows.inputs, rows.labels, asked.ball, result, asked.seed),
+        *trust_checks(module, rows.inputs, rows.labels, asked.ball, attacks, result, asked.seed),
         *_bound(asked.least, result.robust_accuracy),
     )
-    document = _document(asked, model, rows, result, checks, blind)
+    document = _document(asked, model, rows, result, checks)
     if asked.with_corruptions and rows.inputs.ndim == 4:
         document |= _under_corruptions(asked, model, rows, say)
     return document | {"seconds": round(time.perf_counter() - started, 3)}
+
+
+def _on_device(module: "torch.nn.Module", device: str) -> "torch.nn.Module":
+    """Raises SpecError for a device that is not there."""
+    try:
+        return module.to(device)
+    except (RuntimeError, AssertionError) as error:  # torch raises both
+        raise SpecError(f"--device {device}: {str(error).splitlines()[0]}; name one that this machine has") from error
 
 
 def asked_batch(device: str, attack: Attack) -> int:
@@ -165,10 +171,10 @@ def _document(
     rows: _Rows,
     result: SuiteResult,
     checks: tuple[Check, ...],
-    blind: dict[str, str],
 ) -> dict[str, Json]:
     samples = len(rows.labels)
-    attacks: list[Json] = [{**one.to_json(), "canary_broken": not blind[one.name]} for one in result.outcomes]
+    seeing = {check.name for check in checks if check.verdict is Verdict.PASSED}
+    attacks: list[Json] = [{**one.to_json(), "canary_broken": f"{one.name} sees" in seeing} for one in result.outcomes]
     return {
         "verdict": combined_verdict(checks).value,
         "model": {"name": model.name, "sha256": model.sha256, "classes": model.classes},

@@ -146,6 +146,10 @@ def test_data_that_are_not_the_models_are_refused(
     assert "guessing" in refusal(model, npz(tmp_path / "turned.npz", images=images, label=(labels + 1) % 10))
 
 
+def test_a_device_that_is_not_there_is_refused(files: Path) -> None:
+    assert "--device nowhere" in refusal(files / "model.onnx", files / "bytes.npz", "--device", "nowhere")
+
+
 def test_files_that_are_no_models_are_refused(files: Path, tmp_path: Path) -> None:
     data = files / "bytes.npz"
     assert "missing.onnx" in refusal(tmp_path / "missing.onnx", data)

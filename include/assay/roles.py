@@ -7,7 +7,7 @@ from assay.errors import SpecError
 from assay.finding import FieldPath, Finding
 from assay.near_miss import nearest, suggestion
 from assay.search_space import search_findings
-from assay.spec import PipelineSpec
+from assay.spec import PipelineSpec, ThreatModel
 from assay.spec_rules import rule_findings
 
 BUILT_IN_EXECUTORS = ("train", "grid", "random", "asha")
@@ -117,7 +117,7 @@ def _gradient_findings(spec: PipelineSpec, model: ClassOutline) -> Iterator[Find
         reasons.append(
             (("train", "robust", "method"), f"robust training with {spec.train.robust.method}", "method: none")
         )
-    if spec.assay.threat_models:
+    if any(isinstance(threat, ThreatModel) for threat in spec.assay.threat_models):
         reasons.append((("assay", "threat_models"), "a threat model", "no threat_models"))
     absent = [method for method in GRADIENT_METHODS if not model.implements(method)]
     if not absent:

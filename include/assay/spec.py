@@ -5,7 +5,7 @@ Only types live here; reading a file with line numbers and near-misses is `assay
 
 from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, JsonValue, StringConstraints, model_validator
+from pydantic import BaseModel, ConfigDict, Discriminator, Field, JsonValue, StringConstraints, Tag, model_validator
 
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,62}$")]
 Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
@@ -281,11 +281,98 @@ class SensitiveColumn(_Part):
     )
 
 
-class AssaySpec(_Part):
-    """What the finished model is examined for, besides its clean metrics."""
+class WordThreat(_Part):
+    """What an attacker may do to a text: rewrite at most a share of its words, so that people still read the same.
 
-    threat_models: list[ThreatModel] = []
+    typo, homoglyph: inside a word; delete: the word; insert: words that speak for another class (Lowd & Meek 2005).
+    """
+
+    norm: Literal["words"]
+    epsilon: Annotated[float, Field(gt=0, le=1)] = Field(default=0.1, description="share of a text's words")
+    moves: list[Literal["typo", "homoglyph", "delete", "insert"]] = Field(
+        default=["typo", "homoglyph", "delete", "insert"], min_length=1
+    )
+    queries: Positive = Field(default=1000, description="how often the model may be asked about one text")
+    samples: Positive = 500
+
+
+class FeatureThreat(_Part):
+    """What an attacker may do to a row of a table: change a few columns, each to a value that the data know.
+
+    Numbers move by a share of the column's range and keep to whole numbers where the data do; words and codes become
+    other ones that occur.
+    """
+
+    norm: Literal["features"]
+    epsilon: Annotated[float, Field(gt=0, le=1)] = Field(default=0.2, description="share of a numeric column's range")
+    most: Positive = Field(default=3, description="columns changed at once")
+    fixed: list[str] = Field(default=[], description="columns out of the attacker's reach, such as an age")
+    queries: Positive = Field(default=1000, description="how often the model may be asked about one row")
+    samples: Positive = 500
+
+
+def _threat_tag(value: object) -> str:
+    norm = value.get("norm") if isinstance(value, dict) else getattr(value, "norm", None)
+    return {"words": "WordThreat", "features": "FeatureThreat"}.get(str(norm), "ThreatModel")
+
+
+AnyThreat = Annotated[
+    Annotated[ThreatModel, Tag("ThreatModel")]
+    | Annotated[WordThreat, Tag("WordThreat")]
+    | Annotated[FeatureThreat, Tag("FeatureThreat")],
+    Discriminator(_threat_tag),
+]
+
+
+class MembershipSpec(_Part):
+    """Can one tell who was in the training data? Likelihood ratios against reference models (Carlini et al. 2022)."""
+
+    reference_models: Annotated[int, Field(ge=4)] = 16
+    seconds: Positive = Field(default=900, description="for training reference models; too few is not_checked")
+    samples: Positive = Field(default=2000, description="members and as many others, at most")
+
+
+class ExtractionSpec(_Part):
+    """How well a copy trained on the model's answers agrees with it, by the number of questions asked."""
+
+    queries: list[Positive] = Field(default=[100, 1000, 5000], min_length=1)
+
+
+class PrivacySpec(_Part):
+    """What the model gives away: who trained it, itself, and sensitive columns."""
+
+    membership: MembershipSpec | None = None
+    extraction: ExtractionSpec | None = None
+    attributes: list[str] = Field(default=[], description="columns that answers must not give away, such as race")
+
+
+class BackdoorSpec(_Part):
+    """Triggers are sought that make any row one class; a class that needs far less than the others is suspect."""
+
+    samples: Positive = Field(default=256, description="sound rows the search works with")
+    seconds: Positive = 600
+
+
+class ExplanationSpec(_Part):
+    """Which inputs the model's answers rest on, and whether that is what the champion's rest on."""
+
+    samples: Positive = 200
+
+
+class AssaySpec(_Part):
+    """What the finished model is examined for, besides its clean metrics. What is not named is told as not checked.
+
+    corruption: images also under noise, blur, weather and compression (Hendrycks & Dietterich 2019). stress: odd,
+    extreme and broken inputs, latency and memory by batch size.
+    """
+
+    threat_models: list[AnyThreat] = []
+    corruption: bool = False
+    privacy: PrivacySpec | None = None
+    backdoors: BackdoorSpec | None = None
     fairness: list[SensitiveColumn] = []
+    explanations: ExplanationSpec | None = None
+    stress: bool = True
     scan: bool = True
 
 
@@ -299,6 +386,10 @@ GATE_METRICS = (
     "f1",
     "false_positive_rate",
     "robust_accuracy",
+    "corruption_accuracy",
+    "membership_true_positive_rate",
+    "extraction_fidelity",
+    "attribute_advantage",
 )
 
 

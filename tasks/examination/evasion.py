@@ -12,11 +12,12 @@ from assay.inference import OnnxModel
 from assay.json_types import Json
 from assay.records import Check, Verdict
 from assay.sdk import GradientModel, Rows
-from assay.spec import ThreatModel
+from assay.spec import AnyThreat, ThreatModel
 from tasks.attacks.ball import Ball
 from tasks.attacks.pgd import AttackResult, Pgd, attack_pgd
 from tasks.attacks.sanity import trust_checks
 from tasks.attacks.suite import SUITES, run_suite
+from tasks.examination.case import Examined, ModelCase
 from tasks.examination.clean import Interval, wilson
 from tasks.training.rows import row_position, select_rows
 
@@ -51,6 +52,38 @@ class _Attacked:
     adversarial: "NDArray[np.float32]"
     own_checks: tuple[Check, ...]
     facts: dict[str, Json]
+
+
+def examine_threats(case: ModelCase) -> Examined:
+    """Every threat model of the spec; facts: one entry each, in its order. robust_accuracy is the worst one's."""
+    results, checks = [], list[Check]()
+    for threat in case.spec.assay.threat_models:
+        made = _examine(threat, case)
+        if isinstance(made, Check):
+            checks.append(made)
+            continue
+        case.say(f"assay: robust accuracy {made.robust_accuracy:.4f} at {threat_name(threat)}")
+        results.append(made)
+        checks += made.checks
+    if not results:
+        return Examined([], tuple(checks))
+    worst = min(results, key=lambda result: result.robust_accuracy)
+    return Examined(
+        [result.facts for result in results],
+        tuple(checks),
+        {"robust_accuracy": worst.robust_accuracy},
+        {"robust_accuracy": worst.ci95},
+    )
+
+
+def _examine(threat: AnyThreat, case: ModelCase) -> EvasionResult | Check:
+    """Raises nothing for a model that cannot be attacked this way: that is a check in words."""
+    if not isinstance(threat, ThreatModel):
+        return Check(f"{threat_name(threat)}: examined", Verdict.NOT_CHECKED, "no attack on such inputs is at hand")
+    model = case.candidate()
+    if not isinstance(model, GradientModel):
+        return without_gradients(threat, case.spec.train.model)
+    return examine_evasion(model, case.served, case.rows["holdout"], threat, case.seed)
 
 
 def examine_evasion(
@@ -115,7 +148,7 @@ def without_gradients(threat: ThreatModel, model_class: str) -> Check:
     return Check(f"{threat_name(threat)}: examined", Verdict.NOT_CHECKED, detail)
 
 
-def threat_name(threat: ThreatModel) -> str:
+def threat_name(threat: AnyThreat) -> str:
     """Short and stable, for checks and metrics: `linf 0.3`."""
     return f"{threat.norm} {threat.epsilon:g}"
 

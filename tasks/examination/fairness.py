@@ -11,6 +11,7 @@ from assay.json_types import Json, JsonObject
 from assay.near_miss import suggestion
 from assay.records import Check, Verdict
 from assay.spec import SensitiveColumn
+from tasks.examination.case import Examined, ModelCase
 from tasks.examination.clean import Interval, wilson
 from tasks.examination.groups import Groups, group_rows
 
@@ -78,6 +79,15 @@ class FairnessResult:
 
     facts: JsonObject
     check: Check
+
+
+def examine_columns(case: ModelCase) -> Examined:
+    """Every sensitive column of the spec; facts: column -> groups and measures."""
+    holdout = case.rows["holdout"]
+    judged = Judged(holdout.labels, case.predicted["holdout"], case.classes, case.columns, case.seed)
+    results = {one.column: examine_fairness(one, judged) for one in case.spec.assay.fairness}
+    facts: Json = {column: result.facts for column, result in results.items()}
+    return Examined(facts, tuple(result.check for result in results.values()))
 
 
 def examine_fairness(sensitive: SensitiveColumn, judged: Judged) -> FairnessResult:

@@ -1,0 +1,41 @@
+"""Which examinations there are, in the order they are made, and which of them a spec asks for."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from assay.json_types import Json
+from assay.spec import AssaySpec, PipelineSpec
+from tasks.examination.case import Examination, Examined, ModelCase
+from tasks.examination.evasion import examine_threats
+from tasks.examination.fairness import examine_columns
+from tasks.examination.slices import find_worst_slices
+
+
+@dataclass(frozen=True)
+class _Entry:
+    """asked: whether the spec names it. otherwise: what is not known when it is not made."""
+
+    name: str
+    examine: Examination
+    asked: Callable[[AssaySpec], object]
+    otherwise: str
+
+
+def _slices(case: ModelCase) -> Examined:
+    """Where it errs more than elsewhere; found, not judged."""
+    wrong = case.rows["holdout"].labels != case.predicted["holdout"]
+    return Examined(find_worst_slices(case.columns, wrong).to_json(), ())
+
+
+_ENTRIES = (
+    _Entry("evasion", examine_threats, lambda spec: spec.threat_models, "what a small change of an input does"),
+    _Entry("fairness", examine_columns, lambda spec: spec.fairness, "whether groups of people fare alike"),
+    _Entry("slices", _slices, lambda _: True, ""),
+)
+
+
+def examinations(spec: PipelineSpec) -> tuple[Mapping[str, Examination], Json]:
+    """Those that `spec` asks for, by name, and what stays unknown of the others: name -> words."""
+    wanted = {entry.name: entry.examine for entry in _ENTRIES if entry.asked(spec.assay)}
+    left_out: Json = {entry.name: entry.otherwise for entry in _ENTRIES if entry.name not in wanted}
+    return wanted, left_out

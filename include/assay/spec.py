@@ -259,7 +259,9 @@ class ThreatModel(_Part):
     suite: Literal["pgd", "quick", "standard", "full"] = "pgd"
     steps: Positive = Field(default=40, description="of `pgd`")
     restarts: Positive = Field(default=5, description="of `pgd`")
-    samples: Positive = 1000
+    samples: Positive | None = Field(
+        default=None, description="rows attacked at most; none: what tells the gate's bound to 0.02, else 1000"
+    )
 
     @model_validator(mode="after")
     def _possible(self) -> Self:

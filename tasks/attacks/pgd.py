@@ -5,6 +5,7 @@ again. Restarts alternate between the cross-entropy and the margin loss (Carlini
 model can flatten the first without becoming robust.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
@@ -76,7 +77,7 @@ def attack_pgd(
             data = torch.from_numpy(np.ascontiguousarray(inputs[rows], np.float32)).to(device)
             wanted = torch.from_numpy(np.ascontiguousarray(labels[rows], np.int64)).to(device)
             parts.append(_Batch(module, _fast_layout(data), wanted, attack, generator).run())
-    return _joined(parts)
+    return join_results(parts)
 
 
 class _Batch:
@@ -182,7 +183,8 @@ def _fast_layout(data: "torch.Tensor") -> "torch.Tensor":
     return data.contiguous(memory_format=torch.channels_last) if data.ndim == 4 else data
 
 
-def _joined(parts: list[AttackResult]) -> AttackResult:
+def join_results(parts: Sequence[AttackResult]) -> AttackResult:
+    """The same attack on several sets of rows, as if on one."""
     import numpy as np
 
     rows = [len(part.clean) for part in parts]

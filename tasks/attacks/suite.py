@@ -57,6 +57,34 @@ class SuiteResult:
         return float(self.robust.mean())
 
 
+def join_results(parts: Sequence[SuiteResult]) -> SuiteResult:
+    """The same suite on several sets of rows, as if on one."""
+    import numpy as np
+
+    rows = [len(part.clean) for part in parts]
+    return SuiteResult(
+        clean=np.concatenate([part.clean for part in parts]),
+        robust=np.concatenate([part.robust for part in parts]),
+        adversarial=np.concatenate([part.adversarial for part in parts]),
+        outcomes=tuple(_join_outcomes(each, rows) for each in zip(*(part.outcomes for part in parts), strict=True)),
+    )
+
+
+def _join_outcomes(parts: Sequence[AttackOutcome], rows: Sequence[int]) -> AttackOutcome:
+    import numpy as np
+
+    return AttackOutcome(
+        name=parts[0].name,
+        robust_accuracy=float(np.average([part.robust_accuracy for part in parts], weights=rows)),
+        attacked=sum(part.attacked for part in parts),
+        fell=sum(part.fell for part in parts),
+        outside=sum(part.outside for part in parts),
+        seconds=sum(part.seconds for part in parts),
+        forward_passes=sum(part.forward_passes for part in parts),
+        backward_passes=sum(part.backward_passes for part in parts),
+    )
+
+
 def standard_suite(queries: int = 5000) -> tuple[Attack, ...]:
     """The AutoAttack protocol (Croce & Hein 2020a): APGD on cross-entropy, APGD and FAB by class, Square."""
     return Apgd("ce"), Apgd("dlr_targeted"), Fab(), Square(queries)

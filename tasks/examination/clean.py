@@ -76,13 +76,13 @@ def _add_binary(
         ci95["f1"] = (float(np.quantile(scores, 0.025)), float(np.quantile(scores, 0.975)))
 
 
-def wilson(hits: int, rows: int) -> Interval:
-    """95 % interval of a share (Wilson 1927); (0, 1) without rows."""
+def wilson(hits: int, rows: int, z: float = _Z95) -> Interval:
+    """Interval of a share (Wilson 1927), of 95 % unless `z` says otherwise; (0, 1) without rows."""
     if rows == 0:
         return 0.0, 1.0
-    share, square = hits / rows, _Z95**2
+    share, square = hits / rows, z**2
     centre = (share + square / (2 * rows)) / (1 + square / rows)
-    half = _Z95 * (share * (1 - share) / rows + square / (4 * rows**2)) ** 0.5 / (1 + square / rows)
+    half = z * (share * (1 - share) / rows + square / (4 * rows**2)) ** 0.5 / (1 + square / rows)
     return max(0.0, centre - half), min(1.0, centre + half)
 
 

@@ -5,20 +5,27 @@ threat model comes with sanity checks; when one does not hold the robustness is 
 """
 
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, cast
 
-from assay.inference import OnnxModel
+from assay.inference import OnnxModel, Predictions
 from assay.json_types import Json
 from assay.records import Check, Verdict
 from assay.sdk import GradientModel, Rows
 from assay.spec import AnyThreat, ThreatModel
 from tasks.attacks.ball import Ball
-from tasks.attacks.pgd import AttackResult, Pgd, attack_pgd
-from tasks.attacks.sanity import trust_checks
-from tasks.attacks.suite import SUITES, run_suite
+from tasks.examination.attack_views import (
+    AttackedRows,
+    confusions,
+    outcomes_parquet,
+    robustness_curve,
+    worst_pictures,
+)
 from tasks.examination.case import Examined, ModelCase
 from tasks.examination.clean import Interval, wilson
+from tasks.examination.looks import bounds_on, is_certain, looks, rows_wanted
+from tasks.examination.onslaught import Onslaught, open_onslaught
 from tasks.training.rows import row_position, select_rows
 
 if TYPE_CHECKING:
@@ -26,32 +33,26 @@ if TYPE_CHECKING:
     import torch
     from numpy.typing import NDArray
 
-_SANITY_ROWS = 64
-_SANITY_ACCURACY = 0.05
+    from tasks.attacks.pgd import AttackResult
+    from tasks.attacks.suite import SuiteResult
+
 _INVERSE_TOLERANCE = 1e-5
 
 
 @dataclass(frozen=True)
 class EvasionResult:
-    """robust_accuracy: share of `samples` rows right before and after every attack, on framework and ONNX both."""
+    """robust_accuracy: share of `samples` rows right before and after every attack, on framework and ONNX both.
 
-    threat: ThreatModel
+    attacked: the rows themselves, where they are numbers that gradients move.
+    """
+
+    threat: AnyThreat
     samples: int
     robust_accuracy: float
     ci95: Interval
     checks: tuple[Check, ...]
     facts: dict[str, Json]
-
-
-@dataclass(frozen=True)
-class _Attacked:
-    """What an attack left, whoever made it. own_checks: whether it can be believed."""
-
-    clean: "NDArray[np.bool_]"
-    robust: "NDArray[np.bool_]"
-    adversarial: "NDArray[np.float32]"
-    own_checks: tuple[Check, ...]
-    facts: dict[str, Json]
+    attacked: AttackedRows | None = None
 
 
 def examine_threats(case: ModelCase) -> Examined:
@@ -62,14 +63,16 @@ def examine_threats(case: ModelCase) -> Examined:
         if isinstance(made, Check):
             checks.append(made)
             continue
-        case.say(f"assay: robust accuracy {made.robust_accuracy:.4f} at {threat_name(threat)}")
+        low, high = made.ci95
+        words = f"{made.robust_accuracy:.4f}, 95 % {low:.4f} to {high:.4f}, on {made.samples} rows"
+        case.say(f"assay: robust accuracy at {threat_name(threat)}: {words}")
         results.append(made)
         checks += made.checks
     if not results:
         return Examined([], tuple(checks))
     worst = min(results, key=lambda result: result.robust_accuracy)
     return Examined(
-        [result.facts for result in results],
+        [{**result.facts, **_kept(result, case)} for result in results],
         tuple(checks),
         {"robust_accuracy": worst.robust_accuracy},
         {"robust_accuracy": worst.ci95},
@@ -77,69 +80,85 @@ def examine_threats(case: ModelCase) -> Examined:
 
 
 def _examine(threat: AnyThreat, case: ModelCase) -> EvasionResult | Check:
-    """Raises nothing for a model that cannot be attacked this way: that is a check in words."""
+    """A model that cannot be attacked this way is a check in words."""
     if not isinstance(threat, ThreatModel):
         return Check(f"{threat_name(threat)}: examined", Verdict.NOT_CHECKED, "no attack on such inputs is at hand")
     model = case.candidate()
     if not isinstance(model, GradientModel):
         return without_gradients(threat, case.spec.train.model)
-    return examine_evasion(model, case.served, case.rows["holdout"], threat, case.seed)
+    bounds = bounds_on(case.spec, "robust_accuracy")
+    return examine_evasion(model, case.served, case.rows["holdout"], threat, case.seed, bounds)
+
+
+def _kept(result: EvasionResult, case: ModelCase) -> dict[str, Json]:
+    """Digests of what stays in the store: each row's outcome, and pictures of the worst."""
+    if result.attacked is None:
+        return {}
+    pictures = worst_pictures(result.attacked)
+    return {
+        "outcomes": case.store.put_bytes(outcomes_parquet(result.attacked)),
+        "examples": case.store.put_bytes(pictures) if pictures else None,
+    }
 
 
 def examine_evasion(
-    model: GradientModel, served: OnnxModel, rows: Rows, threat: ThreatModel, seed: int
+    model: GradientModel,
+    served: OnnxModel,
+    rows: Rows,
+    threat: ThreatModel,
+    seed: int,
+    bounds: Sequence[float] = (),
 ) -> EvasionResult:
-    """Attack at most `threat.samples` holdout rows, chosen by their ids alone."""
-    started = time.perf_counter()
-    chosen = attacked_rows(rows, threat.samples)
-    inputs, name = model.to_model_space(chosen.inputs), threat_name(threat)
-    attack = _by_projected_gradients if threat.suite == "pgd" else _by_suite
-    result = attack(model, inputs, chosen.labels, threat, seed)
-    onnx_right, transfer = _through_onnx(model, served, result.adversarial, chosen.labels)
-    robust = result.robust if onnx_right is None else result.robust & onnx_right
-    accuracy = float(robust.mean())
-    words = f"{int(result.robust.sum())} of {len(chosen)} rows stand, {int(result.clean.sum())} were right before"
+    """Attack holdout rows chosen by their ids alone, until it is certain on which side of `bounds` the model is."""
+    import numpy as np
+
+    started, name = time.perf_counter(), threat_name(threat)
+    chosen = attacked_rows(rows, rows_wanted(threat.samples, bounds))
+    module = cast("torch.nn.Module", model.module_function())
+    onslaught, inputs = open_onslaught(threat, module, seed), model.to_model_space(chosen.inputs)
+    done = _attack_until_certain(onslaught, inputs, chosen.labels, bounds)
+    tried, result = select_rows(chosen, np.arange(done)), onslaught.result
+    asked = served.predict(tried.inputs)
+    answers, off = _through_onnx(model, served, result.adversarial)
+    after = answers or _through_module(module, result.adversarial)
+    attacked = _attacked_rows(tried, inputs[:done], result, asked, after)
+    stand, interval = int(attacked.robust.sum()), wilson(int(attacked.robust.sum()), done)
+    words = f"{stand} of {done} rows stand, {int(attacked.clean.sum())} were right before"
+    early = f"; certain after {done} of {len(chosen)} rows" if done < len(chosen) else ""
+    believed = onslaught.checks(attacked.inputs, attacked.labels)
     checks = (
-        Check(f"{name}: examined", Verdict.PASSED, words, measured=accuracy),
-        *(replace(check, name=f"{name}: {check.name}") for check in result.own_checks),
-        _transfer_check(name, transfer),
+        Check(f"{name}: examined", Verdict.PASSED, words + early, measured=stand / done),
+        *(replace(check, name=f"{name}: {check.name}") for check in believed),
+        _transfer_check(name, off),
     )
     facts: dict[str, Json] = {
         **threat.model_dump(mode="json"),
-        "samples": len(chosen),
-        "clean_accuracy": float(result.clean.mean()),
-        "robust_accuracy": accuracy,
+        "samples": done,
+        "planned": len(chosen),
+        "clean_accuracy": float(attacked.clean.mean()),
+        "robust_accuracy": stand / done,
+        "ci95": list(interval),
         "robust_accuracy_framework": float(result.robust.mean()),
-        "robust_accuracy_onnx": None if onnx_right is None else float((result.clean & onnx_right).mean()),
-        **result.facts,
+        "robust_accuracy_onnx": float((attacked.clean & (after.label == tried.labels)).mean()) if answers else None,
+        **onslaught.facts,
+        "curve": robustness_curve(attacked, module, Ball(threat.norm, threat.epsilon), seed),
+        "confusion": confusions(attacked, asked.probabilities.shape[1]),
         "seconds": round(time.perf_counter() - started, 3),
     }
-    return EvasionResult(threat, len(chosen), accuracy, wilson(int(robust.sum()), len(chosen)), checks, facts)
+    return EvasionResult(threat, done, stand / done, interval, checks, facts, attacked)
 
 
-def _by_projected_gradients(
-    model: GradientModel, inputs: "NDArray[np.float32]", labels: "NDArray[np.int64]", threat: ThreatModel, seed: int
-) -> _Attacked:
-    attack = Pgd(threat.epsilon, threat.steps, threat.restarts, seed=seed)
-    result = attack_pgd(_module(model), inputs, labels, attack)
-    checks = _loss_check(result), _unbounded_check(model, inputs, labels, seed)
-    facts: dict[str, Json] = {"forward_passes": result.forward_passes, "backward_passes": result.backward_passes}
-    return _Attacked(result.clean, result.robust, result.adversarial, checks, facts)
-
-
-def _by_suite(
-    model: GradientModel, inputs: "NDArray[np.float32]", labels: "NDArray[np.int64]", threat: ThreatModel, seed: int
-) -> _Attacked:
-    """Several attacks, each of which first has to fell a model known to be weak."""
-    attacks, ball = SUITES[threat.suite](), Ball(threat.norm, threat.epsilon)
-    result = run_suite(_module(model), inputs, labels, ball, attacks, seed)
-    checks = trust_checks(_module(model), inputs, labels, ball, attacks, result, seed)
-    facts: dict[str, Json] = {
-        "forward_passes": sum(one.forward_passes for one in result.outcomes),
-        "backward_passes": sum(one.backward_passes for one in result.outcomes),
-        "attacks": [one.to_json() for one in result.outcomes],
-    }
-    return _Attacked(result.clean, result.robust, result.adversarial, checks, facts)
+def _attack_until_certain(
+    onslaught: Onslaught, inputs: "NDArray[np.float32]", labels: "NDArray[np.int64]", bounds: Sequence[float]
+) -> int:
+    """How many rows were attacked, from the first on."""
+    done = 0
+    for part in looks(len(labels), bounds):
+        onslaught.attack(inputs[part], labels[part])
+        done = part.stop
+        if is_certain(int(onslaught.result.robust.sum()), done, bounds):
+            break
+    return done
 
 
 def without_gradients(threat: ThreatModel, model_class: str) -> Check:
@@ -160,32 +179,32 @@ def attacked_rows(rows: Rows, samples: int) -> Rows:
     return select_rows(rows, np.argsort([row_position(row_id) for row_id in rows.row_ids], kind="stable")[:samples])
 
 
-def _module(model: GradientModel) -> "torch.nn.Module":
-    return cast("torch.nn.Module", model.module_function())
+def _attacked_rows(
+    tried: Rows,
+    inputs: "NDArray[np.float32]",
+    result: "AttackResult | SuiteResult",
+    before: Predictions,
+    after: Predictions,
+) -> AttackedRows:
+    import numpy as np
 
-
-def _loss_check(result: AttackResult) -> Check:
-    rises = result.loss_after > result.loss_before or not result.clean.any()
-    detail = f"mean loss {result.loss_before:.4g} before, {result.loss_after:.4g} after the first restart; it must rise"
-    verdict = Verdict.PASSED if rises else Verdict.NOT_CHECKED
-    return Check("loss rises", verdict, detail, result.loss_after, result.loss_before)
-
-
-def _unbounded_check(
-    model: GradientModel, inputs: "NDArray[np.float32]", labels: "NDArray[np.int64]", seed: int
-) -> Check:
-    """With the whole box [0, 1] to move in, every row must fall: else the gradients mislead the attack."""
-    attack = Pgd(1.0, steps=50, restarts=2, seed=seed)
-    left = attack_pgd(_module(model), inputs[:_SANITY_ROWS], labels[:_SANITY_ROWS], attack).robust_accuracy
-    verdict = Verdict.PASSED if left <= _SANITY_ACCURACY else Verdict.NOT_CHECKED
-    detail = f"accuracy left on {min(_SANITY_ROWS, len(labels))} rows when epsilon is 1; more means masked gradients"
-    return Check("unbounded attack wins", verdict, detail, left, _SANITY_ACCURACY)
+    return AttackedRows(
+        row_ids=tried.row_ids,
+        labels=tried.labels,
+        inputs=inputs,
+        adversarial=result.adversarial,
+        clean=result.clean,
+        robust=result.robust & (after.label == tried.labels),
+        before=before.label,
+        after=np.where(result.clean, after.label, before.label),
+        probability=after.probabilities.max(1),
+    )
 
 
 def _through_onnx(
-    model: GradientModel, served: OnnxModel, adversarial: "NDArray[np.float32]", labels: "NDArray[np.int64]"
-) -> tuple["NDArray[np.bool_] | None", float]:
-    """Which adversarial rows the exported file gets right, and how far the way back to raw inputs is off.
+    model: GradientModel, served: OnnxModel, adversarial: "NDArray[np.float32]"
+) -> tuple[Predictions | None, float]:
+    """What the exported file answers to adversarial rows, and how far the way back to raw inputs is off.
 
     None when `from_model_space` is no inverse: then raw rows are not the rows that were attacked.
     """
@@ -194,9 +213,20 @@ def _through_onnx(
     raw = model.from_model_space(adversarial)
     back = model.to_model_space(raw)
     off = float(np.abs(back - adversarial).max()) if back.shape == adversarial.shape else float("inf")
-    if not off <= _INVERSE_TOLERANCE:
-        return None, off
-    return served.predict(raw).label == labels, off
+    return (served.predict(raw) if off <= _INVERSE_TOLERANCE else None), off
+
+
+def _through_module(module: "torch.nn.Module", inputs: "NDArray[np.float32]") -> Predictions:
+    """The framework's own answers to rows of model space."""
+    import numpy as np
+    import torch
+
+    from assay.torch_mode import evaluation_mode
+
+    with evaluation_mode(module) as device, torch.no_grad():
+        parts = torch.split(torch.from_numpy(np.ascontiguousarray(inputs, np.float32)), 256)
+        shares = torch.cat([module(part.to(device)).softmax(1).cpu() for part in parts]).numpy()
+    return Predictions(shares.argmax(1), shares)
 
 
 def _transfer_check(name: str, off: float) -> Check:

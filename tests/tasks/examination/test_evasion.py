@@ -1,6 +1,7 @@
 """Robustness that cannot be believed is not checked, never passed."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -11,6 +12,7 @@ from assay.records import Verdict
 from assay.sdk import GradientModel, Rows, TrainingContext
 from assay.spec import ThreatModel
 from assay.torch_export import export_classifier
+from tasks.examination.attack_views import worst_pictures
 from tasks.examination.evasion import EvasionResult, examine_evasion
 
 THREAT = ThreatModel(epsilon=0.05, steps=10, restarts=2, samples=60)
@@ -98,3 +100,29 @@ def test_a_suite_is_at_least_as_hard_as_projected_gradients_and_each_attack_sees
 def test_masked_gradients_do_not_pass_a_suite_either(tmp_path: Path) -> None:
     result = examine(Linear(masked=True), tmp_path, ThreatModel(epsilon=0.05, suite="quick", samples=60))
     assert Verdict.NOT_CHECKED in {check.verdict for check in result.checks}
+
+
+def test_what_people_look_at_agrees_with_the_numbers(tmp_path: Path) -> None:
+    result = examine(Linear(), tmp_path)
+    assert result.attacked is not None
+    curve = result.facts["curve"]
+    accuracies = [point["robust_accuracy"] for point in curve]  # type: ignore[index, union-attr]
+    assert accuracies == sorted(accuracies, reverse=True) and accuracies[0] > accuracies[-1]
+    at_epsilon = next(point for point in curve if point["epsilon"] == 0.05)  # type: ignore[index, union-attr]
+    assert at_epsilon["robust_accuracy"] == result.robust_accuracy  # type: ignore[index, call-overload]
+    tables: Any = result.facts["confusion"]
+    assert np.sum(tables["attacked"]) == np.sum(tables["clean"]) == 60
+    assert np.trace(tables["attacked"]) / 60 == pytest.approx(result.robust_accuracy)
+    assert worst_pictures(result.attacked) is None
+
+
+def test_attack_ends_when_the_gate_is_certain_to_refuse(tmp_path: Path) -> None:
+    model = Linear()
+    inputs = np.random.default_rng(0).uniform(0.3, 0.7, (900, 6)).astype(np.float32)
+    rows = Rows(inputs, model.predict_function(inputs).argmax(1), tuple(map(str, range(900))))
+    model.export_function(tmp_path / "m.onnx")
+    served = OnnxModel((tmp_path / "m.onnx").read_bytes(), "m")
+    threat = ThreatModel(epsilon=0.2, steps=10, restarts=2)
+    result = examine_evasion(model, served, rows, threat, seed=0, bounds=(0.9,))
+    assert result.samples == 216 and result.facts["planned"] == 864 and result.robust_accuracy < 0.5
+    assert "certain after 216 of 864 rows" in result.checks[0].detail

@@ -14,6 +14,7 @@ from assay.spec import ChallengerRule, FairnessRule, MetricRule, PipelineSpec
 from assay.station import StepRequest
 from assay.workbench import Workbench
 from tasks.compare_champion import compare_champion
+from tasks.compare_robustness import compare_robustness
 from tasks.evidence_chain import REQUIRED_STEPS, evidence_chain
 
 _ROLES = ("raw", "admitted", "train", "holdout", "recent", "candidate", "model")
@@ -67,8 +68,7 @@ def policy_json(spec: PipelineSpec) -> JsonObject:
         "same_digests": list(_ROLES),
         "gate": [rule.model_dump(mode="json") for rule in spec.gate],
         "max_evidence_age_hours": spec.max_evidence_age_hours,
-        "threat_models": [threat.model_dump(mode="json") for threat in spec.assay.threat_models],
-        "fairness": [sensitive.model_dump(mode="json") for sensitive in spec.assay.fairness],
+        "assay": spec.assay.model_dump(mode="json"),
         "approval": spec.approval.model_dump(mode="json"),
     }
 
@@ -81,12 +81,20 @@ def _rule(rule: MetricRule | FairnessRule | ChallengerRule, spec: PipelineSpec) 
         return FairnessBound(
             rule.fairness, rule.column, declared.get(rule.column), rule.min, rule.max, confident=rule.confident
         )
-    return ChampionComparison(rule.rows, rule.must, rule.margin, rule.alpha)
+    return ChampionComparison(rule.rows, rule.must, rule.margin, rule.alpha, rule.challenger, rule.max_loss)
 
 
-def _comparisons(request: StepRequest, bench: Workbench, assayed: LedgerEntry | None) -> Mapping[str, Comparison]:
-    wanted = sorted({rule.rows for rule in request.spec.gate if isinstance(rule, ChallengerRule)})
-    return {rows: compare_champion(request, bench, assayed, rows) for rows in wanted}
+def _comparisons(
+    request: StepRequest, bench: Workbench, assayed: LedgerEntry | None
+) -> Mapping[tuple[str, str], Comparison]:
+    rules = [rule for rule in request.spec.gate if isinstance(rule, ChallengerRule)]
+    clean = sorted({rule.rows for rule in rules if rule.challenger == "accuracy"})
+    made: dict[tuple[str, str], Comparison] = {
+        ("accuracy", rows): compare_champion(request, bench, assayed, rows) for rows in clean
+    }
+    if any(rule.challenger == "robust_accuracy" for rule in rules):
+        made["robust_accuracy", "holdout"] = compare_robustness(request, bench, assayed)
+    return made
 
 
 def _decision(checks: tuple[Check, ...]) -> Verdict:

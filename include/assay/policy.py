@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from assay.signing import KeyRole
 
 _CLOCK_SKEW = timedelta(minutes=5)
+_Z95 = 1.959963984540054
 
 
 @dataclass(frozen=True)
@@ -33,8 +34,15 @@ class Comparison:
 
     @property
     def gain(self) -> float:
-        """Accuracy of the challenger minus the champion's, in [-1, 1]."""
+        """Share right of the challenger minus the champion's, in [-1, 1]."""
         return (self.only_challenger - self.only_champion) / self.rows
+
+    @property
+    def gain_ci95(self) -> tuple[float, float]:
+        """95 % interval of `gain` for paired shares (Bonett & Price 2012, their adjusted Wald interval)."""
+        new, old = ((count + 1) / (self.rows + 2) for count in (self.only_challenger, self.only_champion))
+        half = _Z95 * ((new + old - (new - old) ** 2) / (self.rows + 2)) ** 0.5
+        return max(-1.0, new - old - half), min(1.0, new - old + half)
 
 
 @dataclass(frozen=True)
@@ -42,14 +50,14 @@ class Case:
     """All that a rule may look at. statements: step -> newest statement of the chain, None where none exists.
 
     requested: role -> the subject this run speaks of.
-    comparisons: `holdout` or `recent` -> the paired comparison on those rows.
+    comparisons: metric and rows, such as `accuracy`, `holdout` -> the paired comparison on them.
     """
 
     pipeline: str
     now: datetime
     statements: "Mapping[Step, LedgerEntry | None]"
     requested: Mapping[str, Subject] = field(default_factory=dict)
-    comparisons: Mapping[str, Comparison] = field(default_factory=dict)
+    comparisons: Mapping[tuple[str, str], Comparison] = field(default_factory=dict)
 
     def citations(self, role: str) -> dict[str, str]:
         """Who speaks of `role` -> the sha256 it names."""
@@ -154,33 +162,51 @@ class ChampionComparison:
     """Exact one-sided McNemar test on the same frozen rows (McNemar 1947; Dietterich 1998, §3.1).
 
     must: `not_lose` refuses a significant loss larger than `margin`; `beat` demands a significant gain
-    larger than `margin`. Without a champion there is nothing to lose to.
+    larger than `margin`. max_loss: refuse as well while the 95 % interval reaches a larger loss, for a test of few rows
+    finds nothing significant. Without a champion there is nothing to lose to.
     """
 
     rows: str
     must: str
     margin: float
     alpha: float
+    metric: str = "accuracy"
+    max_loss: float | None = None
 
     def judge(self, case: Case) -> Check:
-        name, found = f"champion on {self.rows}", case.comparisons.get(self.rows, Comparison(problem="was not made"))
+        found = case.comparisons.get((self.metric, self.rows), Comparison(problem="was not made"))
         if found.problem:
-            return _refused(name, f"expected a paired comparison on {self.rows}: {found.problem}")
+            return _refused(self._name(), f"expected a paired comparison on {self.rows}: {found.problem}")
         if not found.champion:
-            return Check(name, Verdict.PASSED, "no champion serves yet: nothing to compare with")
+            return Check(self._name(), Verdict.PASSED, "no champion serves yet: nothing to compare with")
         if not found.rows:
-            return Check(name, Verdict.PASSED, f"this is {found.champion} itself: nothing to compare with")
+            return Check(self._name(), Verdict.PASSED, f"this is {found.champion} itself: nothing to compare with")
         if self.must == "beat":
             p = mcnemar_p(found.only_challenger, found.only_champion)
             passed = found.gain > self.margin and p < self.alpha
         else:
             p = mcnemar_p(found.only_champion, found.only_challenger)
             passed = not (-found.gain > self.margin and p < self.alpha)
-        detail = (
-            f"against {found.champion} on {found.rows} rows: only the challenger right {found.only_challenger}, only "
-            f"the champion right {found.only_champion}, accuracy {found.gain:+.4f}, p = {p:.3g}; must {self.must}"
+        resolved = self.max_loss is None or found.gain_ci95[0] >= -self.max_loss
+        return Check(
+            self._name(),
+            Verdict.PASSED if passed and resolved else Verdict.FAILED,
+            self._words(found, p, resolved),
+            found.gain,
+            self.margin,
         )
-        return Check(name, Verdict.PASSED if passed else Verdict.FAILED, detail, found.gain, self.margin)
+
+    def _name(self) -> str:
+        return f"champion on {self.rows}" if self.metric == "accuracy" else f"champion's {self.metric} on {self.rows}"
+
+    def _words(self, found: Comparison, p: float, resolved: bool) -> str:
+        low, high = found.gain_ci95
+        words = (
+            f"against {found.champion} on {found.rows} rows: only the challenger right {found.only_challenger}, only "
+            f"the champion right {found.only_champion}, {self.metric} {found.gain:+.4f} "
+            f"(95 % {low:+.4f} to {high:+.4f}), p = {p:.3g}; must {self.must}"
+        )
+        return words if resolved else f"{words}; a loss above {self.max_loss} is not excluded: gather more rows"
 
 
 @dataclass(frozen=True)

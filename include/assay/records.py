@@ -22,7 +22,7 @@ class Verdict(str, Enum):
 
 
 class Step(str, Enum):
-    """The stations of the loop, in order."""
+    """The stations of the loop, in order; then what people do beside it."""
 
     COLLECT = "collect"
     VALIDATE = "validate"
@@ -39,6 +39,7 @@ class Step(str, Enum):
     ROLLBACK = "rollback"
     CUT_OUT = "cut_out"
     RELEASE = "release"
+    BENCH = "bench"
 
 
 @dataclass(frozen=True)

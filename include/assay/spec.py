@@ -446,15 +446,25 @@ class FairnessRule(_Part):
 class ChallengerRule(_Part):
     """Paired comparison with the serving champion on the same frozen rows (McNemar).
 
-    challenger: the metric compared. rows: `holdout` = every frozen segment, `recent` = the newest segment.
+    challenger: the metric compared; `robust_accuracy` under every threat model that both were attacked with.
+    rows: `holdout` = every frozen segment, `recent` = the newest segment.
     must: `not_lose` refuses a significant loss beyond `margin`; `beat` demands a significant win.
     """
 
-    challenger: Literal["accuracy"]
+    challenger: Literal["accuracy", "robust_accuracy"]
     rows: Literal["holdout", "recent"] = "holdout"
     must: Literal["not_lose", "beat"] = "not_lose"
     margin: Fraction = 0.0
     alpha: Fraction = 0.05
+    max_loss: Fraction | None = Field(
+        default=None, description="refuse as well while the 95 % interval of the difference reaches a larger loss"
+    )
+
+    @model_validator(mode="after")
+    def _attacked_rows(self) -> Self:
+        if self.challenger == "robust_accuracy" and self.rows != "holdout":
+            raise ValueError("attacked rows are drawn from the whole holdout; write `rows: holdout`")
+        return self
 
 
 class ApprovalSpec(_Part):

@@ -1,11 +1,11 @@
 """Rules between fields of one spec that types cannot say: schedules, gate, approvers."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import get_args
 
 from assay.finding import FieldPath, Finding
 from assay.near_miss import nearest, suggestion
-from assay.spec import GATE_METRICS, FairnessRule, MetricRule, PipelineSpec
+from assay.spec import GATE_METRICS, AssaySpec, FairnessRule, MetricRule, PipelineSpec, PrivacySpec
 
 _CRON_HINT = "write five fields 'minute hour day month weekday', such as '0 6 * * 1' for Mondays at six"
 _FAIRNESS_MEASURES = get_args(FairnessRule.model_fields["fairness"].annotation)
@@ -21,6 +21,8 @@ def rule_findings(spec: PipelineSpec) -> Iterator[Finding]:
             yield from _metric_findings(("gate", position), rule, spec)
         elif isinstance(rule, FairnessRule):
             yield from _fairness_findings(("gate", position), rule, spec)
+        else:
+            yield from _unmeasured(("gate", position, "challenger"), rule.challenger, spec.assay)
     if not spec.gate:
         yield Finding(("gate",), "an empty gate would let every model through", "remove the key for the default gate")
     yield from _column_findings(spec)
@@ -51,9 +53,7 @@ def _metric_findings(field: FieldPath, rule: MetricRule, spec: PipelineSpec) -> 
             hint = f"write `fairness: {rule.metric}` and the `column`"
         yield Finding((*field, "metric"), f"unknown metric {rule.metric!r}", hint)
         return
-    if rule.metric == "robust_accuracy" and not spec.assay.threat_models:
-        hint = "add `threat_models: [{epsilon: 0.1}]` under assay"
-        yield Finding((*field, "metric"), "robust_accuracy is measured only under a threat model", hint)
+    yield from _unmeasured((*field, "metric"), rule.metric, spec.assay)
     for bound, value in (("min", rule.min), ("max", rule.max)):
         if value is not None and not 0 <= value <= 1:
             yield Finding(
@@ -61,6 +61,22 @@ def _metric_findings(field: FieldPath, rule: MetricRule, spec: PipelineSpec) -> 
             )
     if rule.min is not None and rule.max is not None and rule.min > rule.max:
         yield Finding((*field, "min"), f"min {rule.min:g} above max {rule.max:g} refuses every model", "swap them")
+
+
+def _unmeasured(field: FieldPath, metric: str, asked: AssaySpec) -> Iterator[Finding]:
+    """A rule on what the assay step would not measure refuses every model."""
+    privacy = asked.privacy or PrivacySpec()
+    measured: Mapping[str, tuple[object, str]] = {
+        "robust_accuracy": (asked.threat_models, "threat_models: [{epsilon: 0.1}]"),
+        "corruption_accuracy": (asked.corruption, "corruption: true"),
+        "membership_true_positive_rate": (privacy.membership, "privacy: {membership: {}}"),
+        "extraction_fidelity": (privacy.extraction, "privacy: {extraction: {}}"),
+        "attribute_advantage": (privacy.attributes, "privacy: {attributes: [race]}"),
+    }
+    by, instead = measured.get(metric, (True, ""))
+    if not by:
+        section = instead.partition(":")[0]
+        yield Finding(field, f"{metric} is not measured without `assay.{section}`", f"add `{instead}` under assay")
 
 
 def _fairness_findings(field: FieldPath, rule: FairnessRule, spec: PipelineSpec) -> Iterator[Finding]:

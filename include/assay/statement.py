@@ -20,7 +20,7 @@ PROVENANCE = "https://slsa.dev/provenance/v1"
 TEST_RESULT = "https://in-toto.io/attestation/test-result/v0.1"
 SUMMARY = "https://slsa.dev/verification_summary/v1"
 
-_JUDGING = frozenset({Step.VALIDATE, Step.ASSAY, Step.WATCH})
+_JUDGING = frozenset({Step.VALIDATE, Step.ASSAY, Step.WATCH, Step.BENCH})
 _DECIDING = frozenset({Step.GATE, Step.APPROVE})
 _RESULTS = {Verdict.PASSED: "PASSED", Verdict.FAILED: "FAILED", Verdict.NOT_CHECKED: "WARNED"}
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from assay.json_types import Json
 from assay.spec import AssaySpec, PipelineSpec
 from tasks.examination.case import Examination, Examined, ModelCase
+from tasks.examination.corruption import examine_corruption
 from tasks.examination.evasion import examine_threats
 from tasks.examination.fairness import examine_columns
 from tasks.examination.slices import find_worst_slices
@@ -29,6 +30,9 @@ def _slices(case: ModelCase) -> Examined:
 
 _ENTRIES = (
     _Entry("evasion", examine_threats, lambda spec: spec.threat_models, "what a small change of an input does"),
+    _Entry(
+        "corruption", examine_corruption, lambda spec: spec.corruption, "what noise, blur, weather and compression do"
+    ),
     _Entry("fairness", examine_columns, lambda spec: spec.fairness, "whether groups of people fare alike"),
     _Entry("slices", _slices, lambda _: True, ""),
 )

@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import binomtest
@@ -49,7 +50,7 @@ def test_challenger_that_beats_the_champion_never_loses_to_it(only_new: int, onl
         pipeline="two",
         now=CASE.now,
         statements={},
-        comparisons={rows: Comparison(1000, only_new, only_old, "champion version 1")},
+        comparisons={("accuracy", rows): Comparison(1000, only_new, only_old, "champion version 1")},
     )
     beats, holds = (ChampionComparison(rows, must, 0.0, 0.05).judge(case) for must in ("beat", "not_lose"))
     if beats.verdict is Verdict.PASSED:
@@ -62,6 +63,39 @@ def test_comparison_that_was_not_made_refuses() -> None:
 
 
 def test_loss_within_the_margin_is_allowed_and_beyond_it_refused() -> None:
-    case = Case("two", CASE.now, {}, comparisons={"holdout": Comparison(1000, 0, 20, "champion version 1")})
+    case = Case(
+        "two", CASE.now, {}, comparisons={("accuracy", "holdout"): Comparison(1000, 0, 20, "champion version 1")}
+    )
     verdicts = [ChampionComparison("holdout", "not_lose", margin, 0.05).judge(case).verdict for margin in (0.03, 0.01)]
     assert verdicts == [Verdict.PASSED, Verdict.FAILED]
+
+
+@pytest.mark.parametrize(
+    ("only_new", "only_old", "verdict"),
+    [(140, 190, Verdict.PASSED), (35, 335, Verdict.FAILED)],
+    ids=["half a point worse within noise", "three points worse"],
+)
+def test_regression_is_a_test_and_shows_its_interval(only_new: int, only_old: int, verdict: Verdict) -> None:
+    comparison = Comparison(10_000, only_new, only_old, "champion version 1")
+    case = Case("two", CASE.now, {}, comparisons={("accuracy", "holdout"): comparison})
+    check = ChampionComparison("holdout", "not_lose", 0.01, 0.05).judge(case)
+    assert check.verdict is verdict
+    low, high = comparison.gain_ci95
+    assert low < comparison.gain < high and f"(95 % {low:+.4f} to {high:+.4f})" in check.detail
+
+
+def test_few_rows_do_not_excuse_a_loss_that_they_cannot_see() -> None:
+    case = Case("two", CASE.now, {}, comparisons={("accuracy", "holdout"): Comparison(40, 1, 4, "champion version 1")})
+    blind = ChampionComparison("holdout", "not_lose", 0.0, 0.05).judge(case)
+    strict = ChampionComparison("holdout", "not_lose", 0.0, 0.05, max_loss=0.05).judge(case)
+    assert (blind.verdict, strict.verdict) == (Verdict.PASSED, Verdict.FAILED)
+    assert "gather more rows" in strict.detail
+
+
+@given(st.integers(0, 40), st.integers(0, 40), st.integers(81, 3000))
+def test_interval_holds_its_point_and_turns_with_the_sides(only_new: int, only_old: int, rows: int) -> None:
+    low, high = Comparison(rows, only_new, only_old, "champion").gain_ci95
+    gain = Comparison(rows, only_new, only_old, "champion").gain
+    assert -1 <= low <= gain <= high <= 1
+    turned = Comparison(rows, only_old, only_new, "champion").gain_ci95
+    assert turned == pytest.approx((-high, -low))

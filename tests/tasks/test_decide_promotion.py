@@ -1,7 +1,11 @@
 """The gate: what it refuses, on real statements in a real ledger."""
 
+import io
 from dataclasses import replace
+from typing import Any
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from assay.records import Step, StepReport, Subject, Verdict
@@ -169,6 +173,45 @@ def test_challenger_is_compared_with_the_serving_champion_on_the_same_rows(
     report = new.run(decide_promotion)
     assert (report.verdict is Verdict.PASSED) is passes, check_of(report, "champion on holdout")
     assert "champion version 1" in check_of(report, "champion on holdout")
+
+
+def outcomes(bench: Workbench, robust: list[bool], **threat: object) -> dict[str, Any]:
+    """What the assay statement says of rows that were attacked."""
+    sink = io.BytesIO()
+    rows = [f"row-{number}" for number in range(len(robust))]
+    pq.write_table(pa.table({"row_id": rows, "clean": [True] * len(rows), "robust": robust}), sink)
+    told = {"norm": "linf", "epsilon": 0.1, "suite": "quick", "outcomes": bench.store.put_bytes(sink.getvalue())}
+    return {"evasion": [{**told, **threat}]}
+
+
+@pytest.mark.parametrize(
+    ("fell", "passes"),
+    [(12, True), (60, False)],
+    ids=["half a point within noise", "as many as nobody loses by chance"],
+)
+def test_robustness_is_compared_row_by_row_under_the_same_threat_model(
+    bench: Workbench, fell: int, passes: bool
+) -> None:
+    spec = make_spec(gate=[{"challenger": "robust_accuracy"}])
+    old, new = Story(bench, spec, 0.5), Story(bench, spec, 0.0)
+    old.facts = outcomes(bench, [number >= 10 for number in range(800)])
+    new.facts = outcomes(bench, [number < 800 - fell for number in range(800)])
+    serve(bench, old.tell(), version=1)
+    report = new.tell().run(decide_promotion)
+    told = check_of(report, "champion's robust_accuracy on holdout")
+    assert (report.verdict is Verdict.PASSED) is passes, told
+    assert f"only the challenger right 10, only the champion right {fell}" in told and "95 %" in told
+
+
+def test_champion_that_was_never_attacked_this_way_is_no_comparison(bench: Workbench) -> None:
+    spec = make_spec(gate=[{"challenger": "robust_accuracy"}])
+    old, new = Story(bench, spec, 0.5), Story(bench, spec, 0.0)
+    old.facts = outcomes(bench, [True] * 100)
+    new.facts = outcomes(bench, [True] * 100, epsilon=0.2)
+    serve(bench, old.tell(), version=1)
+    report = new.tell().run(decide_promotion)
+    assert report.verdict is Verdict.FAILED
+    assert "never attacked by linf 0.2 quick" in check_of(report, "champion's robust_accuracy on holdout")
 
 
 def test_champion_whose_file_was_changed_stops_the_gate(bench: Workbench) -> None:

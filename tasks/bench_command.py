@@ -47,6 +47,32 @@ _NO = 3
     show_default=True,
     help="Also measure images under noise, blur, weather and compression.",
 )
+@click.option("--curve", is_flag=True, help="Also measure attackers of half and a quarter of epsilon, on 200 rows.")
+@click.option(
+    "--memory",
+    type=click.FloatRange(0, min_open=True),
+    metavar="GIB",
+    help="What model and rows may take; default: four fifths of this machine.",
+)
+@click.option(
+    "--timeout",
+    type=click.FloatRange(0, min_open=True),
+    default=14_400,
+    show_default=True,
+    metavar="SECONDS",
+    help="After which the measuring process is ended.",
+)
+@click.option(
+    "--allow-network",
+    is_flag=True,
+    help="Measure even where the kernel cannot keep the model's reader off the network.",
+)
+@click.option("--out", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE", help="Write the document too.")
+@click.option(
+    "--sign",
+    is_flag=True,
+    help="Sign the document with this deployment's key and append it to its ledger; FILE.dsse.json gets the envelope.",
+)
 @click.option("--device", default="cpu", show_default=True, help="Where gradients are made: cpu, cuda, cuda:1.")
 @click.option(
     "--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Equal seeds give equal answers."
@@ -63,6 +89,12 @@ def bench(
     black_white: tuple[float, float] | None,
     least: float | None,
     corruptions: bool,
+    curve: bool,
+    memory: float | None,
+    timeout: float,
+    allow_network: bool,
+    out: Path | None,
+    sign: bool,
     device: str,
     seed: int,
     as_json: bool,
@@ -71,16 +103,25 @@ def bench(
 
     A row counts as robust when no attack of the suite fooled the model on it. Every attack first has to fell a model
     known to be weak, and signs of masked gradients are looked for: when one is found the verdict is not_checked,
-    whatever the number. DATASET is what `assay screen` reads. Needs no stack. Exit code 0 when the verdict is passed,
-    3 when it is failed or not_checked, 2 for bad input.
+    whatever the number. DATASET is what `assay screen` reads. Needs no stack.
+
+    MODEL is scanned first, and opened in a process of its own without network, other files or endless memory. Exit
+    code 0 when the verdict is passed, 3 when it is failed, as by a finding of the scan, or not_checked, 2 for bad
+    input.
     """
     from tasks.attacks.ball import Ball
-    from tasks.robustness.bench_model import BenchRequest, bench_model
+    from tasks.benchmarking.benchmark_files import benchmark_files
+    from tasks.benchmarking.confined_run import GIB, Limits, default_memory_bytes
+    from tasks.benchmarking.keep_result import Keeper
+    from tasks.robustness.bench_model import BenchRequest
 
     ball = Ball("l2" if norm == "l2" else "linf", epsilon)
-    document = bench_model(
-        BenchRequest(model, dataset, ball, suite, labels, samples, black_white, device, seed, least, corruptions), say
+    asked = BenchRequest(
+        model, dataset, ball, suite, labels, samples, black_white, device, seed, least, corruptions, curve
     )
+    limits = Limits(default_memory_bytes() if memory is None else int(memory * GIB), timeout, allow_network)
+    keeper = Keeper.ready(out, sign)
+    document = keeper.keep(benchmark_files(asked, limits, say), asked)
     if as_json:
         print_json(document)
     else:
@@ -90,6 +131,20 @@ def bench(
 
 
 def _tell(document: Mapping[str, Any]) -> None:
+    if document["samples"]:
+        _tell_numbers(document)
+    else:
+        click.echo(f"{document['verdict']}: nothing was measured, in {document['seconds']:.1f} s")
+    for check in document["checks"]:
+        if check["verdict"] != Verdict.PASSED.value:
+            click.echo(f"{check['verdict']}: {check['name']}: {check['detail']}")
+    for note in document["notes"]:
+        click.echo(f"note: {note}")
+    if "statement" in document:
+        click.echo(f"signed: {document['statement']['sha256']}, {document['statement']['kept']}")
+
+
+def _tell_numbers(document: Mapping[str, Any]) -> None:
     (low, high), threat = document["ci95"], document["threat_model"]
     click.echo(
         f"{document['verdict']}: robust accuracy {document['robust_accuracy']:.4f} (95 % {low:.4f} to {high:.4f}) at "
@@ -102,8 +157,5 @@ def _tell(document: Mapping[str, Any]) -> None:
             f"corruptions: mean accuracy {document['mean_corruption_accuracy']:.4f}, worst {worst['accuracy']:.4f} "
             f"under {worst['name']} {worst['severity']}"
         )
-    for check in document["checks"]:
-        if check["verdict"] != Verdict.PASSED.value:
-            click.echo(f"{check['verdict']}: {check['name']}: {check['detail']}")
-    for note in document["notes"]:
-        click.echo(f"note: {note}")
+    for point in document.get("curve", ()):
+        click.echo(f"at {point['epsilon']:g}: robust accuracy {point['robust_accuracy']:.4f} of {point['rows']} rows")

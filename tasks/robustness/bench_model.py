@@ -6,9 +6,9 @@ labels of other classes, a scale the model was not trained on.
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Self, cast
 
 from assay.errors import SpecError
 from assay.json_types import Json, JsonObject
@@ -29,13 +29,16 @@ if TYPE_CHECKING:
 
 TRIED_ON = 256
 SURE = 3.0
+CURVE_ROWS = 200
+_WEAKER = (0.5, 0.25)
 
 
 @dataclass(frozen=True)
 class BenchRequest:
     """black_white: what black and white are to the model; None: found out. least: robust accuracy below it fails.
 
-    with_corruptions: whether images are also corrupted as nature does it.
+    with_corruptions: whether images are also corrupted as nature does it. with_curve: whether smaller attackers, of a
+    quarter and of half of the ball, are measured too.
     """
 
     model: Path
@@ -49,6 +52,23 @@ class BenchRequest:
     seed: int = 0
     least: float | None = None
     with_corruptions: bool = True
+    with_curve: bool = False
+
+    def to_json(self) -> JsonObject:
+        """All of it, for a process of its own."""
+        return {**asdict(self), "model": str(self.model.absolute()), "dataset": str(self.dataset.absolute())}
+
+    @classmethod
+    def from_json(cls, value: JsonObject) -> Self:
+        given = cast("dict[str, Any]", {**value})
+        scale = given["black_white"]
+        changed = {
+            "model": Path(given["model"]),
+            "dataset": Path(given["dataset"]),
+            "ball": Ball(**given["ball"]),
+            "black_white": None if scale is None else (scale[0], scale[1]),
+        }
+        return cls(**(given | changed))
 
 
 @dataclass(frozen=True)
@@ -61,11 +81,14 @@ class _Rows:
     notes: tuple[str, ...]
 
 
+def bench_job(request: JsonObject, say: Callable[[str], None]) -> JsonObject:
+    """`bench_model` as one job of JSON to JSON."""
+    return bench_model(BenchRequest.from_json(request), say)
+
+
 def bench_model(asked: BenchRequest, say: Callable[[str], None]) -> JsonObject:
     """The command's JSON document. Raises SpecError for a model, a dataset or a pair of them that cannot be."""
     started = time.perf_counter()
-    if not asked.model.is_file():
-        raise SpecError(f"{asked.model}: expected a model file, found none; name an ONNX file or a .pt2 program")
     model = open_foreign(asked.model)
     say(f"{model.name}: rows of shape {model.input_shape}, {model.classes} classes")
     rows = _rows(asked, model)
@@ -80,6 +103,9 @@ def bench_model(asked: BenchRequest, say: Callable[[str], None]) -> JsonObject:
         *_bound(asked.least, result.robust_accuracy),
     )
     document = _document(asked, model, rows, result, checks)
+    if asked.with_curve:
+        say(f"smaller attackers, on the first {CURVE_ROWS} rows")
+        document["curve"] = _curve(asked, model, module, rows, result)
     if asked.with_corruptions and rows.inputs.ndim == 4:
         document |= _under_corruptions(asked, model, rows, say)
     return document | {"seconds": round(time.perf_counter() - started, 3)}
@@ -188,6 +214,24 @@ def _document(
         "checks": [check.to_json() for check in checks],
         "notes": list(rows.notes),
     }
+
+
+def _curve(
+    asked: BenchRequest, model: ForeignModel, module: "torch.nn.Module", rows: _Rows, result: SuiteResult
+) -> Json:
+    """[{epsilon, robust_accuracy, rows}] of the first rows; what stands at one epsilon stands at all smaller ones."""
+    clean, standing = result.clean[:CURVE_ROWS], result.robust[:CURVE_ROWS].copy()
+    found = {0.0: float(clean.mean()), asked.ball.epsilon: float(standing.mean())}
+    for factor in _WEAKER:
+        again = clean & ~standing
+        ball = Ball(asked.ball.norm, factor * asked.ball.epsilon)
+        if again.any():
+            inputs, labels = rows.inputs[:CURVE_ROWS][again], rows.labels[:CURVE_ROWS][again]
+            attacks = [replace(one, batch=asked_batch(asked.device, one)) for one in SUITES["quick"]()]  # type: ignore[type-var]
+            query = rows.space.query(model.query)
+            standing[again] = run_suite(module, inputs, labels, ball, attacks, asked.seed, query).robust
+        found[ball.epsilon] = float(standing.mean())
+    return [{"epsilon": at, "robust_accuracy": found[at], "rows": len(clean)} for at in sorted(found)]
 
 
 def _under_corruptions(

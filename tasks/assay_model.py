@@ -8,16 +8,15 @@ import io
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from assay.bundle import ONNX_FILE, ModelBundle, fetch_bundle
 from assay.errors import IntegrityError
 from assay.inference import open_model
 from assay.json_types import Json
 from assay.records import Check, Step, StepReport, Verdict, combined_verdict
-from assay.sdk import Rows
 from assay.station import StepRequest
 from assay.workbench import Workbench
+from tasks.compare_champion import open_champion
 from tasks.examination.artifact import check_artifact
 from tasks.examination.case import Examined, ModelCase
 from tasks.examination.clean import CleanMetrics, clean_metrics
@@ -26,10 +25,6 @@ from tasks.examination.row_columns import row_columns
 from tasks.training.candidate import load_candidate
 from tasks.training.rows import load_rows
 
-if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
-
 SEGMENTS = ("holdout", "recent")
 
 
@@ -37,7 +32,7 @@ def assay_model(request: StepRequest, bench: Workbench) -> StepReport:
     """Judge `model` on the holdout and on its newest segment.
 
     facts.metrics, facts.ci95: on the whole holdout. facts.recent: the same on the newest segment. facts.predictions:
-    digest of a Parquet of row_id, segment, label, predicted. Then one entry an examination, under its name;
+    digest of a Parquet of row_id, segment, label, predicted, confidence. Then one entry an examination, under its name;
     facts.not_examined: those that the spec does not ask for.
     """
     folder = Path(tempfile.mkdtemp(prefix="model-", dir=bench.workdir))
@@ -58,7 +53,7 @@ def assay_model(request: StepRequest, bench: Workbench) -> StepReport:
     found = {name: examine(case) for name, examine in wanted.items()}
     checks += tuple(_clean_check(segment, clean[segment]) for segment in SEGMENTS)
     checks += tuple(check for one in found.values() for check in one.checks)
-    predictions = bench.store.put_bytes(predictions_parquet(case.rows, case.predicted))
+    predictions = bench.store.put_bytes(predictions_parquet(case))
     facts = {**_facts(clean, found), "predictions": predictions, "not_examined": left_out}
     return _report(request, checks, facts)
 
@@ -68,37 +63,41 @@ def _case(request: StepRequest, bench: Workbench, bundle: ModelBundle, folder: P
     spec = request.spec
     served = open_model(folder / ONNX_FILE, bundle.file(ONNX_FILE).sha256, request.input("model").name)
     rows = {segment: load_rows(request.input(segment), spec, bench) for segment in SEGMENTS}
+    answers = {segment: served.predict(rows[segment].inputs) for segment in SEGMENTS}
     return ModelCase(
         spec=spec,
         bundle=bundle,
         file=folder / ONNX_FILE,
         served=served,
         rows=rows,
-        predicted={segment: served.predict(rows[segment].inputs).label for segment in SEGMENTS},
+        predicted={segment: answers[segment].label for segment in SEGMENTS},
+        confidence={segment: answers[segment].probabilities.max(1) for segment in SEGMENTS},
         columns=row_columns(request.input("holdout"), rows["holdout"].row_ids, bench),
         candidate=lambda: load_candidate(request.input("candidate"), spec, bench)[0],
         training=lambda: load_rows(request.input("train"), spec, bench),
         store=bench.store,
         workdir=bench.workdir,
         say=bench.say,
+        champion=lambda: open_champion(spec.name, bench),
     )
 
 
-def predictions_parquet(rows: Mapping[str, Rows], predicted: "Mapping[str, NDArray[np.int64]]") -> bytes:
-    """One row a row and segment, in the rows' order: row_id, segment, label, predicted."""
+def predictions_parquet(case: ModelCase) -> bytes:
+    """One row a row and segment, in the rows' order: row_id, segment, label, predicted, confidence."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
     parts = [
         pa.table(
             {
-                "row_id": list(rows[segment].row_ids),
-                "segment": [segment] * len(rows[segment]),
-                "label": rows[segment].labels,
-                "predicted": predicted[segment],
+                "row_id": list(rows.row_ids),
+                "segment": [segment] * len(rows),
+                "label": rows.labels,
+                "predicted": case.predicted[segment],
+                "confidence": case.confidence[segment],
             }
         )
-        for segment in rows
+        for segment, rows in case.rows.items()
     ]
     sink = io.BytesIO()
     pq.write_table(pa.concat_tables(parts), sink)

@@ -42,6 +42,14 @@ def compare_champion(request: StepRequest, bench: Workbench, assayed: LedgerEntr
     return _count(name, frozen, answers == frozen.labels, _challenger_is_right(bench, assayed, frozen))
 
 
+def open_champion(pipeline: str, bench: Workbench) -> OnnxModel | None:
+    """What serves now, its bytes verified; None where nothing does."""
+    serving = serving_now(bench.ledger, pipeline)
+    if serving is None:
+        return None
+    return _open(bench, serving.report.inputs["model"], f"champion version {serving.report.facts['version']}")
+
+
 def _open(bench: Workbench, champion: Subject, name: str) -> OnnxModel:
     file = load_bundle(champion, bench.store).file(ONNX_FILE)
     path = bench.store.fetch(file.sha256, bench.workdir / "champion.onnx")

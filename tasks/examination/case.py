@@ -25,7 +25,8 @@ class ModelCase:
     """file, served: the verified ONNX file, and the same opened. rows, predicted: of `holdout` and `recent`.
 
     columns: the holdout's columns of single values, in its rows' order. candidate: reads the framework's form of the
-    model, a fresh one a call. training: reads the rows it was trained on, validation rows included.
+    model, a fresh one a call. training: reads the rows it was trained on, validation rows included. champion: opens the
+    model that serves now, None where none does. confidence: probability of what was answered, as `predicted`.
     """
 
     spec: PipelineSpec
@@ -40,6 +41,8 @@ class ModelCase:
     store: Store
     workdir: Path
     say: Callable[[str], None]
+    confidence: Mapping[str, "NDArray[np.float32]"] = field(default_factory=dict)
+    champion: Callable[[], OnnxModel | None] = lambda: None
 
     @property
     def classes(self) -> int:

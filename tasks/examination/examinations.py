@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from assay.json_types import Json
 from assay.spec import AssaySpec, PipelineSpec
+from tasks.examination.calibration import examine_calibration
 from tasks.examination.case import Examination, Examined, ModelCase
 from tasks.examination.corruption import examine_corruption
 from tasks.examination.evasion import examine_threats
@@ -30,6 +31,7 @@ def _slices(case: ModelCase) -> Examined:
 
 _ENTRIES = (
     _Entry("evasion", examine_threats, lambda spec: spec.threat_models, "what a small change of an input does"),
+    _Entry("calibration", examine_calibration, lambda _: True, ""),
     _Entry(
         "corruption", examine_corruption, lambda spec: spec.corruption, "what noise, blur, weather and compression do"
     ),

@@ -1,7 +1,7 @@
 """Common corruptions of images at five severities, after Hendrycks & Dietterich 2019 (ImageNet-C).
 
 Noise, blur, weather, digital: what befalls pictures without any attacker. Severities are near those of their
-CIFAR-10-C, lengths in pixels grow with the image. Frost is left out, which needs photographs of frost, and glass blur.
+CIFAR-10-C, lengths in pixels grow with the image. Frost is drawn, where they lay photographs of frost over the image.
 Images are float32 (rows, channels, height, width) in [0, 1], and stay so.
 """
 
@@ -60,6 +60,22 @@ def defocus_blur(images: "Images", level: int, generator: "np.random.Generator")
     return _filtered(images, disc)
 
 
+def glass_blur(images: "Images", level: int, generator: "np.random.Generator") -> "Images":
+    """Seen through frosted glass: every pixel comes from a neighbour, then all is smoothed a little."""
+    import numpy as np
+    from scipy.ndimage import gaussian_filter
+
+    width, times = ((0.3, 1), (0.4, 1), (0.5, 1), (0.4, 2), (0.5, 3))[level]
+    reach = max(round(_scale(images)), 1)
+    row, down, across = np.indices((len(images), *images.shape[2:]))
+    made = images
+    for _ in range(times):
+        moves = generator.integers(-reach, reach + 1, (2, *down.shape))
+        places = [np.clip(at + move, 0, at.max()) for at, move in zip((down, across), moves, strict=True)]
+        made = made.transpose(0, 2, 3, 1)[row, places[0], places[1]].transpose(0, 3, 1, 2)
+    return np.asarray(gaussian_filter(made, (0, 0, width * _scale(images), width * _scale(images))))
+
+
 def motion_blur(images: "Images", level: int, generator: "np.random.Generator") -> "Images":
     """Every point becomes a line, one direction for all."""
     import numpy as np
@@ -88,6 +104,18 @@ def fog(images: "Images", level: int, generator: "np.random.Generator") -> "Imag
     clouds = np.stack([_clouds(images.shape[2:], generator) for _ in range(len(images))])[:, None]
     brightest = np.maximum(images.max(axis=(1, 2, 3), keepdims=True), 1e-6)
     return np.asarray((images + density * clouds) * brightest / (brightest + density))
+
+
+def frost(images: "Images", level: int, generator: "np.random.Generator") -> "Images":
+    """Crystals over the image: thin bright ridges, most of them from the edges inwards."""
+    import numpy as np
+
+    light, cover = ((1, 0.2), (1, 0.3), (0.9, 0.4), (0.85, 0.4), (0.75, 0.45))[level]
+    height, width = images.shape[2:]
+    from_middle = np.hypot(np.linspace(-1, 1, height)[:, None], np.linspace(-1, 1, width))
+    crystals = [(1 - np.abs(2 * _clouds((height, width), generator) - 1)) ** 3 for _ in range(len(images))]
+    grown = np.stack(crystals)[:, None] * (0.5 + from_middle)
+    return np.asarray(light * images + cover * grown / grown.max(axis=(1, 2, 3), keepdims=True))
 
 
 def snow(images: "Images", level: int, generator: "np.random.Generator") -> "Images":
@@ -162,8 +190,8 @@ def jpeg_compression(images: "Images", level: int, generator: "np.random.Generat
 CORRUPTIONS: "Mapping[str, Corruption]" = {
     one.__name__: one
     for one in (
-        gaussian_noise, shot_noise, impulse_noise, defocus_blur, motion_blur, zoom_blur, snow, fog, brightness,
-        contrast, elastic_transform, pixelate, jpeg_compression,
+        gaussian_noise, shot_noise, impulse_noise, defocus_blur, glass_blur, motion_blur, zoom_blur, snow, frost, fog,
+        brightness, contrast, elastic_transform, pixelate, jpeg_compression,
     )
 }  # fmt: skip
 

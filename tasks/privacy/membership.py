@@ -10,7 +10,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from tasks.examination.clean import Interval, wilson
+from assay.sdk import StopTraining
+from tasks.examination.clean import Interval
+from tasks.privacy.curve import area, area_interval, true_positive_rate
 
 if TYPE_CHECKING:
     import numpy as np
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
     Floats = NDArray[np.float64]
     Places = NDArray[np.int64]
     # Trains on the rows at these places with this seed; gives the probabilities (rows, classes) of all rows.
+    # Raises StopTraining when the time is up before it is done.
     Fit = Callable[[Places, int], NDArray[Any]]
 
 FALSE_POSITIVE_RATES = (0.001, 0.01)
@@ -28,48 +31,81 @@ SURE = 1e-7
 
 
 @dataclass(frozen=True)
+class References:
+    """known: (models, rows) confidences in the labels. seen: (models, rows), which model was trained on which row."""
+
+    known: "Floats"
+    seen: "NDArray[np.bool_]"
+    asked: int
+    seconds: float
+
+    @property
+    def are_enough(self) -> bool:
+        return len(self.known) >= FEWEST_REFERENCES
+
+
+@dataclass(frozen=True)
 class MembershipResult:
     """true_positive_rates: at each false-positive rate, with its 95 % interval. auc: in [0, 1]; .5 tells nothing.
 
-    scores: (rows,), higher = more likely a training row. references: models trained within the budget.
+    scores: (rows,), higher = more likely a training row.
     """
 
     true_positive_rates: Mapping[float, tuple[float, Interval]]
     auc: float
+    auc_ci95: Interval
     scores: "Floats"
-    references: int
-    seconds: float
 
 
-def infer_membership(
+def train_references(
     fit: "Fit",
-    answers: "NDArray[Any]",
     labels: "Places",
-    is_member: "NDArray[np.bool_]",
-    references: int = 16,
+    asked: int = 16,
     budget_seconds: float = float("inf"),
     seed: int = 0,
     say: Callable[[str], None] = lambda _: None,
-) -> MembershipResult:
-    """answers: (rows, classes) probabilities of the examined model on training rows and on rows it never saw.
+    clock: Callable[[], float] = time.perf_counter,
+) -> References:
+    """As many of the `asked` models as end within the budget, judged by the longest so far; maybe none.
 
-    references: an even number of models; fewer when the budget ends first, never fewer than four.
+    Only the first model's length is unknown, so the budget is overrun by at most that one.
     """
     import numpy as np
 
-    started = time.perf_counter()
-    seen = halves(len(labels), references, seed)
-    known = []
-    for number, members in enumerate(seen):
-        spent = time.perf_counter() - started
-        if number >= FEWEST_REFERENCES and spent * (number + 1) / number > budget_seconds and number % 2 == 0:
-            say(f"membership: the budget of {budget_seconds:g} s ends after {number} of {references} reference models")
+    started = clock()
+    seen = halves(len(labels), asked, seed)[:asked]
+    known: list[Floats] = []
+    longest = spent = 0.0
+    while len(known) < asked and spent + longest <= budget_seconds and budget_seconds > 0:
+        try:
+            answers = fit(np.flatnonzero(seen[len(known)]), seed + 1 + len(known))
+        except StopTraining:
             break
-        known.append(confidence(fit(np.flatnonzero(members), seed + 1 + number), labels))
-        say(f"membership: reference model {number + 1} of {references} after {time.perf_counter() - started:.1f} s")
-    scores = likelihood_ratio(confidence(answers, labels), np.array(known), seen[: len(known)])
-    rates = {rate: true_positive_rate(scores, is_member, rate) for rate in FALSE_POSITIVE_RATES}
-    return MembershipResult(rates, area(scores, is_member), scores, len(known), time.perf_counter() - started)
+        known.append(confidence(answers, labels))
+        before, spent = spent, clock() - started
+        longest = max(longest, spent - before)
+        say(f"membership: reference model {len(known)} of {asked}, {spent:.0f} s")
+    if len(known) < asked:
+        say(f"membership: the budget of {budget_seconds:g} s ends after {len(known)} of {asked} reference models")
+    made = np.array(known).reshape(len(known), len(labels))
+    return References(made, seen[: len(known)], asked, clock() - started)
+
+
+def infer_membership(
+    references: References, answers: "NDArray[Any]", labels: "Places", is_member: "NDArray[np.bool_]", seed: int = 0
+) -> MembershipResult:
+    """answers: (rows, classes) probabilities of the examined model on training rows and on rows it never saw.
+
+    references: at least four, of the same rows in the same order.
+    """
+    scores = likelihood_ratio(confidence(answers, labels), references.known, references.seen)
+    return judge_scores(scores, is_member, seed)
+
+
+def judge_scores(scores: "Floats", is_member: "NDArray[np.bool_]", seed: int = 0) -> MembershipResult:
+    """How well `scores`, of whatever attack, tell training rows from others."""
+    rates = {rate: true_positive_rate(scores, is_member, rate, seed) for rate in FALSE_POSITIVE_RATES}
+    return MembershipResult(rates, area(scores, is_member), area_interval(scores, is_member), scores)
 
 
 def halves(rows: int, references: int, seed: int) -> "NDArray[np.bool_]":
@@ -110,20 +146,3 @@ def likelihood_ratio(asked: "Floats", known: "Floats", seen: "NDArray[np.bool_]"
         spread = own if members.sum(axis=0).min() >= FEWEST_FOR_OWN_SPREAD else shared
         sides.append(norm.logpdf(asked, middle, np.maximum(spread, 1e-3)))
     return np.asarray(sides[0] - sides[1])
-
-
-def true_positive_rate(scores: "Floats", is_member: "NDArray[np.bool_]", rate: float) -> tuple[float, Interval]:
-    """The share of training rows above the score that `rate` of the other rows exceed, and its 95 % interval."""
-    import numpy as np
-
-    others = np.sort(scores[~is_member])[::-1]
-    allowed = int(rate * len(others))
-    found = scores[is_member] > others[allowed]
-    return float(found.mean()), wilson(int(found.sum()), len(found))
-
-
-def area(scores: "Floats", is_member: "NDArray[np.bool_]") -> float:
-    """Under the receiver-operating curve."""
-    from sklearn.metrics import roc_auc_score
-
-    return float(roc_auc_score(is_member, scores))

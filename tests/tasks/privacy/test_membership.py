@@ -7,15 +7,16 @@ import pytest
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.linear_model import LogisticRegression
 
+from assay.sdk import StopTraining
+from tasks.privacy.curve import area, true_positive_rate
 from tasks.privacy.membership import (
     FALSE_POSITIVE_RATES,
     MembershipResult,
-    area,
     confidence,
     halves,
     infer_membership,
     likelihood_ratio,
-    true_positive_rate,
+    train_references,
 )
 
 ROWS, COLUMNS = 400, 12
@@ -49,7 +50,7 @@ def examined(
     fit: Callable[[np.ndarray, int], np.ndarray], labels: np.ndarray, members: np.ndarray, references: int = 16
 ) -> MembershipResult:
     answers = fit(np.flatnonzero(members), 99)
-    return infer_membership(fit, answers, labels, members, references)
+    return infer_membership(train_references(fit, labels, references), answers, labels, members)
 
 
 def test_memory_is_told_from_rules(data: tuple[np.ndarray, np.ndarray, np.ndarray]) -> None:
@@ -59,7 +60,7 @@ def test_memory_is_told_from_rules(data: tuple[np.ndarray, np.ndarray, np.ndarra
     assert tight.true_positive_rates[0.01][0] <= 0.05
     assert leaking.auc > 0.9
     assert tight.auc < 0.65
-    assert leaking.references == 16
+    assert leaking.auc_ci95[0] > tight.auc_ci95[1]
 
 
 def test_labels_dealt_at_random_give_no_signal(data: tuple[np.ndarray, np.ndarray, np.ndarray]) -> None:
@@ -80,12 +81,40 @@ def test_every_row_is_seen_by_half_of_the_models() -> None:
     assert (seen[::2] != seen[1::2]).all()
 
 
-def test_the_budget_ends_the_training_of_references(data: tuple[np.ndarray, np.ndarray, np.ndarray]) -> None:
-    inputs, labels, members = data
-    fit, said = by_rule(inputs, labels), []
-    found = infer_membership(fit, fit(np.flatnonzero(members), 1), labels, members, 32, 0.0, say=said.append)
-    assert found.references == 4
-    assert any("budget" in line for line in said)
+class Clock:
+    """A clock that moves when a model is trained, and by nothing else."""
+
+    def __init__(self) -> None:
+        self.now = 100.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest.mark.parametrize(
+    ("budget", "trained"), [(1000.0, 16), (50.0, 5), (49.0, 4), (19.0, 1), (5.0, 1), (0.0, 0)]
+)  # each model takes 10 seconds
+def test_the_budget_is_overrun_by_the_first_reference_model_at_most(budget: float, trained: int) -> None:
+    labels, clock, said = np.arange(40) % 2, Clock(), []
+
+    def fit(places: np.ndarray, seed: int) -> np.ndarray:
+        clock.now += 10
+        return np.full((40, 2), 0.5)
+
+    found = train_references(fit, labels, 16, budget, say=said.append, clock=clock)
+    assert found.known.shape == found.seen.shape == (trained, 40)
+    assert found.are_enough == (trained >= 4)
+    assert found.seconds <= max(budget, 10) and found.seconds == 10 * trained
+    assert (trained == 16) != any("budget" in line for line in said)
+
+
+def test_a_training_cut_short_is_no_reference_model() -> None:
+    def fit(places: np.ndarray, seed: int) -> np.ndarray:
+        if seed > 3:
+            raise StopTraining("the time is up")
+        return np.full((40, 2), 0.5)
+
+    assert len(train_references(fit, np.arange(40) % 2, 16).known) == 3
 
 
 def test_certain_answers_stay_finite_and_order_rows() -> None:

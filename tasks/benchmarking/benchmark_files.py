@@ -142,10 +142,7 @@ def scan_files(model: Path, data: DataFiles) -> ScanReport:
     for one in report.files:
         if one.findings and all(found.severity is Severity.UNREADABLE for found in one.findings):
             reasons = "; ".join(f"{found.rule}: {found.detail}" for found in one.findings)
-            raise SpecError(
-                f"{one.path}: expected an ONNX model or a program of torch.export.save and rows beside it, found what "
-                f"cannot be read: {reasons}; export or fetch it again"
-            )
+            raise SpecError(f"{one.path}: it cannot be read: {reasons}; export or fetch it again")
     return report
 
 

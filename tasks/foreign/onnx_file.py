@@ -56,7 +56,7 @@ def opset_of(model: "onnx.ModelProto") -> int:
 
 def graph_input(model: "onnx.ModelProto", name: str) -> GraphInput:
     """The graph's input. Raises SpecError unless it is one numeric tensor whose first axis alone is free."""
-    from onnx import helper
+    from onnx import TensorProto, helper
 
     held = {tensor.name for tensor in model.graph.initializer}
     taken = [value for value in model.graph.input if value.name not in held]
@@ -66,7 +66,8 @@ def graph_input(model: "onnx.ModelProto", name: str) -> GraphInput:
     tensor = taken[0].type.tensor_type
     kind = str(helper.tensor_dtype_to_np_dtype(tensor.elem_type))
     if kind not in _INPUT_TYPES:
-        raise SpecError(f"{name}: input `{taken[0].name}`: expected numbers, found {kind}; export a numeric input")
+        found = "text: gradients cannot move words" if tensor.elem_type == TensorProto.STRING else kind
+        raise SpecError(f"{name}: input `{taken[0].name}`: expected numbers, found {found}; export a numeric input")
     return GraphInput(taken[0].name, kind, _row_shape(taken[0].name, tensor, name))
 
 

@@ -137,7 +137,8 @@ def _rows(asked: BenchRequest, model: ForeignModel) -> _Rows:
         raise SpecError(f"{asked.dataset}: NaN or infinite values in {', '.join(broken)}; mend or drop those rows")
     all_rows = found.case.rows
     codes, note = _codes(all_rows.classes, model)
-    spaces, inputs = fitting_spaces(all_rows, model.input_shape, asked.black_white), movable_rows(all_rows)
+    inputs = movable_rows(all_rows)
+    spaces = fitting_spaces(all_rows, model.input_shape, asked.black_white)
     chosen = np.sort(np.random.default_rng(asked.seed).permutation(len(all_rows))[: asked.samples])
     inputs, labels = inputs[chosen], codes[all_rows.labels[chosen]]
     rights = [_accuracy(space, model, inputs[:TRIED_ON], labels[:TRIED_ON]) for space in spaces]

@@ -26,6 +26,7 @@ from tasks.examination.case import Examined, ModelCase
 from tasks.examination.clean import Interval, wilson
 from tasks.examination.looks import bounds_on, is_certain, looks, rows_wanted
 from tasks.examination.onslaught import Onslaught, open_onslaught
+from tasks.stress.parity import parity_under_attack
 from tasks.training.rows import row_position, select_rows
 
 if TYPE_CHECKING:
@@ -126,10 +127,16 @@ def examine_evasion(
     words = f"{stand} of {done} rows stand, {int(attacked.clean.sum())} were right before"
     early = f"; certain after {done} of {len(chosen)} rows" if done < len(chosen) else ""
     believed = onslaught.checks(attacked.inputs, attacked.labels)
+    parity = (
+        parity_under_attack(name, model.predict_function(model.from_model_space(result.adversarial)), answers)
+        if answers
+        else None
+    )
     checks = (
         Check(f"{name}: examined", Verdict.PASSED, words + early, measured=stand / done),
         *(replace(check, name=f"{name}: {check.name}") for check in believed),
         _transfer_check(name, off),
+        *([parity.check] if parity else []),
     )
     facts: dict[str, Json] = {
         **threat.model_dump(mode="json"),
@@ -140,6 +147,7 @@ def examine_evasion(
         "ci95": list(interval),
         "robust_accuracy_framework": float(result.robust.mean()),
         "robust_accuracy_onnx": float((attacked.clean & (after.label == tried.labels)).mean()) if answers else None,
+        "parity": parity.facts if parity else None,
         **onslaught.facts,
         "curve": robustness_curve(attacked, module, Ball(threat.norm, threat.epsilon), seed),
         "confusion": confusions(attacked, asked.probabilities.shape[1]),

@@ -11,6 +11,7 @@ from tasks.examination.corruption import examine_corruption
 from tasks.examination.evasion import examine_threats
 from tasks.examination.fairness import examine_columns
 from tasks.examination.slices import find_worst_slices
+from tasks.examination.stress import examine_stress
 
 
 @dataclass(frozen=True)
@@ -34,6 +35,9 @@ _ENTRIES = (
     _Entry("calibration", examine_calibration, lambda _: True, ""),
     _Entry(
         "corruption", examine_corruption, lambda spec: spec.corruption, "what noise, blur, weather and compression do"
+    ),
+    _Entry(
+        "stress", examine_stress, lambda spec: spec.stress, "what odd, extreme and broken inputs do, and how fast it is"
     ),
     _Entry("fairness", examine_columns, lambda spec: spec.fairness, "whether groups of people fare alike"),
     _Entry("slices", _slices, lambda _: True, ""),

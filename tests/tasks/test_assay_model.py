@@ -56,6 +56,14 @@ def test_metrics_are_those_of_the_predictions_that_the_gate_reads(
     assert recent["rows"] == 60
     ci95: Any = report.facts["ci95"]
     assert set(ci95) == set(metrics)
+    left_out: Any = report.facts["not_examined"]
+    assert {"evasion", "corruption", "stress"} <= set(left_out) and all(left_out.values())
+
+
+def test_stress_is_part_of_every_examination_unless_turned_off(bench: Workbench, subjects: dict[str, Subject]) -> None:
+    report = examine(bench, subjects, make_spec(assay={"stress": True}))
+    stressed = [check.name for check in report.checks if check.name.startswith("stress")]
+    assert len(stressed) == 4 and report.verdict is Verdict.PASSED, report.checks
 
 
 def test_threat_model_on_a_model_without_gradients_is_not_checked(

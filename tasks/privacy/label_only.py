@@ -18,8 +18,9 @@ if TYPE_CHECKING:
     # Raw inputs to labels.
     Ask = Callable[[NDArray[Any]], NDArray[np.int64]]
 
-NOISE = (0.1, 0.25, 0.5, 1.0)
-WORDS = (0.1, 0.25, 0.5, 0.75)
+# The middle first: a budget may end after one copy.
+NOISE = (0.5, 0.25, 1.0, 0.1)
+WORDS = (0.5, 0.25, 0.75, 0.1)
 _COPIES = 4
 
 

@@ -1,17 +1,19 @@
 """Models that learn by heart or by rule, as one likes, and the case of a finished one; nothing here takes a second."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import pyarrow as pa
 
 from assay.bundle import load_bundle, save_bundle
 from assay.inference import OnnxModel
+from assay.json_types import Json
 from assay.loaders import load_class
-from assay.sdk import Rows, TrainableModel, TrainingContext
+from assay.sdk import Executor, Rows, TrainableModel, TrainingContext
 from assay.spec import PipelineSpec
 from assay.store import FileStore
 from tasks.examination.case import ModelCase
@@ -93,6 +95,45 @@ class Slow(RandomFeatures):
     def train_function(self, train: Rows, context: TrainingContext, *, ridge: float = 1.0) -> None:
         time.sleep(0.5)
         super().train_function(train, context, ridge=ridge)
+
+
+class WithTeacher(Executor):
+    """Trains a teacher first; the model learns what the teacher says of its rows."""
+
+    roles: ClassVar[Mapping[str, tuple[str, ...]]] = {
+        "student": ("train_function", "predict_function"),
+        "teacher": ("train_function", "predict_function"),
+    }
+
+    def execute(
+        self,
+        models: Mapping[str, Callable[[], TrainableModel]],
+        train: Rows,
+        context: TrainingContext,
+        parameters: Mapping[str, Json],
+    ) -> TrainableModel:
+        teacher, student = models["teacher"](), models["student"]()
+        teacher.train_function(train, context, **{"ridge": 1e5})
+        taught = replace(train, labels=teacher.predict_function(train.inputs).argmax(1))
+        student.train_function(taught, context, **parameters)
+        return student
+
+
+class Recorder(RandomFeatures):
+    """Answers with what it was given: ids, seed, ridge and device."""
+
+    seen: ClassVar[list[tuple[Any, ...]]] = []
+
+    def train_function(self, train: Rows, context: TrainingContext, *, ridge: float = 1.0) -> None:
+        Recorder.seen.append((set(train.row_ids), context.seed, ridge, context.device, dict(context.robust)))
+        super().train_function(train, context, ridge=ridge)
+
+
+class Short(RandomFeatures):
+    """Gives too few columns."""
+
+    def predict_function(self, inputs: np.ndarray) -> np.ndarray:
+        return super().predict_function(inputs)[:, :1]
 
 
 def noisy_rows(count: int, seed: int, wrong: float = 0.2, columns: int = 6) -> Rows:

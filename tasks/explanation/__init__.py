@@ -1,0 +1,1 @@
+"""Which inputs the answers of a model rest on."""

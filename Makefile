@@ -3,6 +3,10 @@ SHELL := /bin/bash
 PYTHON ?= $(shell command -v python3.11 || command -v python3.12 || command -v python3)
 BIN := .venv/bin
 LOCK := requirements.lock
+BUILDS := requirements.builds
+# torch exists in builds for CPU and CUDA; those for CUDA bring libraries of their own.
+OPEN := torch
+BROUGHT := triton|cuda-.*|nvidia-(cu|nccl|nvjitlink|nvshmem|nvtx).*
 STAMP := .venv/.installed-from-lock
 
 .DEFAULT_GOAL := help
@@ -13,13 +17,14 @@ help: ## show this list
 
 setup: $(STAMP) ## build .venv from the lock
 
-$(STAMP): $(LOCK) pyproject.toml
+$(STAMP): $(LOCK) $(BUILDS) pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info[:2] not in ((3, 11), (3, 12)))' || \
 	  { echo "expected Python 3.11 or 3.12, found $$($(PYTHON) --version); set PYTHON=/path/to/python3.11"; exit 2; }
 	$(PYTHON) -m venv .venv
-	$(BIN)/pip install --quiet --disable-pip-version-check -r $(LOCK)
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r $(LOCK)
+	$(BIN)/pip install --quiet --disable-pip-version-check -r $(BUILDS)
 	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
-	@touch $@
+	@cat $(LOCK) $(BUILDS) > $@
 
 demo: setup ## start every engine, take digits through the loop, ask the served model, prove it
 	$(BIN)/python docs/tutorial/demo.py
@@ -45,9 +50,14 @@ down: ## stop the embedded stack
 
 lock: setup ## refresh the lock from pyproject.toml
 	$(PYTHON) -m venv .venv-lock
-	.venv-lock/bin/pip install --quiet --disable-pip-version-check -e '.[dev]'
-	{ echo "# Every dependency, resolved together; refresh with \`make lock\`."; \
-	  .venv-lock/bin/pip freeze --exclude-editable | sed 's/+cpu$$//'; } > $(LOCK)
+	.venv-lock/bin/pip install --quiet --disable-pip-version-check -e '.[dev]' uv==0.13.9
+	.venv-lock/bin/pip freeze --exclude-editable > .venv-lock/all
+	{ grep '^#' $(BUILDS); sed -nE 's/^(($(OPEN))==[^+]*).*/\1/p' .venv-lock/all; } > .venv-lock/builds
+	grep -vE '^($(OPEN)|$(BROUGHT)|uv)==' .venv-lock/all > .venv-lock/versions
+	.venv-lock/bin/uv pip compile --quiet --no-config --no-deps --universal --python-version 3.11 \
+	  --format pylock.toml -o .venv-lock/pylock.toml .venv-lock/versions
+	$(BIN)/python -m tasks.supply_chain.hash_lock .venv-lock/pylock.toml $(LOCK)
+	mv .venv-lock/builds $(BUILDS)
 	rm -rf .venv-lock
 
 clean: ## remove caches (not the home folder .assay)

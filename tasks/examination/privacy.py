@@ -7,6 +7,7 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from assay.bundle import load_bundle
+from assay.errors import SpecError
 from assay.json_types import Json, JsonObject
 from assay.near_miss import suggestion
 from assay.records import Check, Subject, Verdict
@@ -114,14 +115,14 @@ def examine_canaries(case: ModelCase) -> Examined | None:
     """Exposure of the rows that training planted; None when it planted none."""
     candidate = Subject(f"model/{case.spec.name}", case.bundle.exported_from)
     made = load_bundle(candidate, case.store).facts
-    if not made.get("canaries"):
-        return None
     name, started = "planted rows", time.perf_counter()
-    planted = find_planted(split_validation(case.training()).train, made, case.classes)
-    if planted is None:
-        words = f"the candidate's facts tell of canaries as {made['canaries']}, expected {{count, seed}}"
-        return Examined({"problem": words}, (Check(name, Verdict.NOT_CHECKED, words),))
-    found, seen = _exposed(case, planted), _exposed(case, planted, by_heart=True)
+    try:
+        planted = find_planted(split_validation(case.training()).train, made, case.classes)
+        if planted is None:
+            return None
+        found, seen = _exposures(case, planted)
+    except SpecError as error:
+        return Examined({"problem": str(error)}, (Check(name, Verdict.NOT_CHECKED, str(error)),))
     facts: JsonObject = {
         **found.to_json(),
         "canary": {"bits": seen.bits, "sees": seen.is_remembered},
@@ -137,14 +138,14 @@ def examine_canaries(case: ModelCase) -> Examined | None:
     return Examined(facts, (Check(name, Verdict.PASSED, words, measured=found.bits),))
 
 
-def _exposed(case: ModelCase, planted: Planted, *, by_heart: bool = False) -> Exposure:
-    """Of the served model, or of one that gives every planted row its label."""
+def _exposures(case: ModelCase, planted: Planted) -> tuple[Exposure, Exposure]:
+    """Of the served model, and of the same once it is sure of every planted label."""
     holdout = case.rows["holdout"]
     canaries = select_rows(planted.train, planted.places)
     twins = canary_twins(select_rows(holdout, holdout.labels < case.classes), case.classes, planted.seed)
     ask = _ask(case)
-    losses = canary_losses(ask(canaries.inputs), canaries.labels)
-    return canary_exposure(losses * 0 if by_heart else losses, canary_losses(ask(twins.inputs), twins.labels))
+    losses, others = (canary_losses(ask(rows.inputs), rows.labels) for rows in (canaries, twins))
+    return canary_exposure(losses, others, case.seed), canary_exposure(losses * 0, others, case.seed)
 
 
 def _ask(case: ModelCase) -> Any:

@@ -20,6 +20,7 @@ from tasks.examination.case import ModelCase
 from tasks.training.rows import split_validation
 
 WIDTH = 400
+LENIENT: dict[str, Any] = {"ridge": 1e5}
 
 
 class RandomFeatures(TrainableModel):
@@ -113,7 +114,7 @@ class WithTeacher(Executor):
         parameters: Mapping[str, Json],
     ) -> TrainableModel:
         teacher, student = models["teacher"](), models["student"]()
-        teacher.train_function(train, context, **{"ridge": 1e5})
+        teacher.train_function(train, context, **LENIENT)
         taught = replace(train, labels=teacher.predict_function(train.inputs).argmax(1))
         student.train_function(taught, context, **parameters)
         return student

@@ -8,7 +8,8 @@ import pytest
 from assay.errors import SpecError
 from assay.sdk import TrainingContext
 from tasks.privacy.exposure import canary_exposure, canary_losses, canary_twins, plant_canaries
-from tasks.privacy.planted import find_planted
+from tasks.privacy.planted import find_planted, with_canaries
+from tasks.training.rows import split_validation
 from tests.tasks.privacy.privacy_models import RandomFeatures, noisy_rows
 
 
@@ -55,7 +56,16 @@ def test_planting_is_the_same_again_and_in_any_order_of_rows() -> None:
     assert set(other.tolist()) != set(places.tolist())
     found = find_planted(rows, {"canaries": {"count": 12, "seed": 5}}, 10)
     assert found is not None and (found.train.labels == first.labels).all() and (found.places == places).all()
-    assert find_planted(rows, {}, 10) is None
+    assert find_planted(rows, {}, 10) is None and find_planted(rows, {"canaries": {"count": 0, "seed": 5}}, 10) is None
+
+
+def test_training_rows_get_their_canaries_and_validation_rows_none() -> None:
+    rows = split_validation(noisy_rows(200, 3))
+    planted = with_canaries(rows, 12, 5)
+    found = find_planted(rows.train, {"canaries": {"count": 12, "seed": 5}}, rows.classes)
+    assert found is not None and (planted.train.labels == found.train.labels).all()
+    assert (planted.train.labels != rows.train.labels).sum() == 12
+    assert planted.validation is rows.validation and with_canaries(rows, 0, 5) is rows
 
 
 def test_too_many_canaries_and_too_few_to_judge_are_refused() -> None:

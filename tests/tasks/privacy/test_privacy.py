@@ -145,6 +145,12 @@ def test_planted_rows_are_found_by_the_candidates_facts(
     assert part(found, "canaries", "canary", "sees") is True
 
 
+def test_too_few_planted_rows_are_not_checked(tmp_path: Path) -> None:
+    found = examine(tmp_path, {}, facts={"canaries": {"count": 3, "seed": 5}})
+    assert verdicts(found) == {"planted rows": Verdict.NOT_CHECKED}
+    assert "8 planted rows" in part(found, "canaries", "problem")
+
+
 def test_too_few_rows_are_not_checked(tmp_path: Path) -> None:
     found = examine(tmp_path, {**MEMBERSHIP, "extraction": {}}, holdout=noisy_rows(40, 2))
     assert set(verdicts(found).values()) == {Verdict.NOT_CHECKED} and len(found.checks) == 2

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     Predict = Callable[[NDArray[Any]], NDArray[Any]]
 
 BATCH = 256
-_LEAST = 1e-12
+_LEAST = 1e-40  # float32 holds less, but flushes it to zero
 
 Found = TypeVar("Found")
 # Yields inputs, is sent their probabilities (inputs, classes), and returns what it found.

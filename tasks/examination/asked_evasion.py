@@ -64,7 +64,7 @@ def evasion_result(threat: "AskedThreat", attacked: Attacked, case: ModelCase) -
     found, rows, name = attacked.found, attacked.rows, threat_name(threat)
     last = case.served.predict(found.adversarial)
     robust = found.robust & (last.label == rows.labels)
-    accuracy = float(robust.mean()) if len(rows) else 0.0
+    accuracy, interval = float(robust.mean()) if len(rows) else 0.0, wilson(int(robust.sum()), len(rows))
     words = f"{int(robust.sum())} of {len(rows)} rows stand, {int(found.clean.sum())} were right before"
     checks = (
         Check(f"{name}: examined", Verdict.PASSED if len(rows) else Verdict.NOT_CHECKED, words, measured=accuracy),
@@ -78,9 +78,10 @@ def evasion_result(threat: "AskedThreat", attacked: Attacked, case: ModelCase) -
         "samples": len(rows),
         "clean_accuracy": clean,
         "robust_accuracy": accuracy,
+        "ci95": list(interval),
         "class_robust_accuracy": _by_class(robust, rows.labels, case.classes),
         "curve": [
-            {"epsilon": 0.0, "robust_accuracy": clean},
+            {"epsilon": 0.0, "robust_accuracy": clean, "rows": len(rows)},
             *(_point(found, share * threat.epsilon) for share in CURVE),
         ],
         "mean_changes": sum(changes) / len(changes) if changes else None,
@@ -90,11 +91,11 @@ def evasion_result(threat: "AskedThreat", attacked: Attacked, case: ModelCase) -
         **attacked.further,
         "seconds": round(time.perf_counter() - attacked.started, 3),
     }
-    return EvasionResult(threat, len(rows), accuracy, wilson(int(robust.sum()), len(rows)), checks, facts)
+    return EvasionResult(threat, len(rows), accuracy, interval, checks, facts)
 
 
 def _point(found: BlackBoxResult, epsilon: float) -> Json:
-    return {"epsilon": epsilon, "robust_accuracy": found.accuracy_at(epsilon)}
+    return {"epsilon": epsilon, "robust_accuracy": found.accuracy_at(epsilon), "rows": len(found.clean)}
 
 
 def _least_changed(found: BlackBoxResult) -> list[int]:
@@ -103,11 +104,11 @@ def _least_changed(found: BlackBoxResult) -> list[int]:
     return sorted(moved, key=lambda place: (moved[place].changes, moved[place].epsilon, place))[:EXAMPLES]
 
 
-def _example(attacked: Attacked, place: int, called: int) -> JsonObject:
+def _example(attacked: Attacked, place: int, predicted: int) -> JsonObject:
     return {
         "row_id": attacked.rows.row_ids[place],
         "label": int(attacked.rows.labels[place]),
-        "called": called,
+        "predicted": predicted,
         "changes": attacked.found.moved[place].changes,
         **attacked.show(place),
     }

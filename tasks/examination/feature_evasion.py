@@ -1,7 +1,7 @@
 """How many rows of a table a served model still gets right when an attacker changes a few columns of each."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from assay.errors import SpecError
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from assay.sdk import Rows
+
+_MOST_TOLD = 10
 
 
 def examine_features(threat: FeatureThreat, case: ModelCase) -> EvasionResult | Check:
@@ -64,23 +66,23 @@ def _constraints(threat: FeatureThreat, case: ModelCase) -> Constraints:
 
 
 def _show(case: ModelCase, rows: "Rows", after: "NDArray[Any]") -> Callable[[int], JsonObject]:
-    """The changed inputs of a row by position, and by column where one is known, before and after."""
+    """The changed inputs of a row, by column where one holds the same values, before and after; and their positions."""
     import numpy as np
 
     inputs = case.rows["holdout"].inputs
 
     def show(place: int) -> JsonObject:
         before, moved = rows.inputs[place].astype(np.float32), after[place]
-        return {
-            "changed": [
-                {
-                    "input": int(at),
-                    "column": column_of(int(at), case.columns, inputs),
-                    "before": float(before[at]),
-                    "after": float(moved[at]),
-                }
-                for at in np.flatnonzero(before != moved)
-            ]
-        }
+        changed = {int(at): _name(int(at), case, inputs) for at in np.flatnonzero(before != moved)}
+        return {"before": _told(before, changed), "after": _told(moved, changed), "inputs": list(changed)}
 
     return show
+
+
+def _name(position: int, case: ModelCase, inputs: "NDArray[Any]") -> str:
+    return column_of(position, case.columns, inputs) or f"input {position}"
+
+
+def _told(row: "NDArray[Any]", named: Mapping[int, str]) -> str:
+    """`hours 40, gain 0`: of at most ten changed inputs."""
+    return ", ".join(f"{name} {float(row[at]):g}" for at, name in list(named.items())[:_MOST_TOLD])

@@ -13,21 +13,25 @@ from assay.spec import FeatureThreat
 from tasks.attacks.black_box import BlackBoxResult, RowAttack, run_attacks
 from tasks.attacks.features.constraints import Constraints, learn_constraints
 from tasks.attacks.features.law import within
-from tasks.attacks.features.searches import ChangeBestColumns, Evolve
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
+
+    from tasks.attacks.features.searches import Donors
+
+    Make = Callable[[Constraints, Donors], RowAttack]
 
 _ROWS, _KNOWN, _QUERIES = 8, 200, 600
 _NUMBER, _CODE, _FIXED = 0, 1, 2
 _BEGIN = 3  # columns from here on are numbers that count together
 
 
-def sees(name: str, threat: FeatureThreat, seed: int = 0) -> str:
-    """Why the attack of this name must not be believed within `threat`, in words; empty when it does what it should."""
+def sees(make: "Make", threat: FeatureThreat, seed: int = 0) -> str:
+    """Why an attack must not be believed within `threat`, in words; empty when it does what it should."""
     known, rows, constraints = _table(threat, seed)
-    fare = partial(_fare, name, threat, constraints, known, rows, seed)
+    attack = make(constraints, {1: known})
+    fare, name = partial(_fare, attack, threat, constraints, rows, seed), attack.name
     weak = (fare(_beyond(_NUMBER, 0.9 * threat.epsilon)), fare(_beyond(_CODE, 0.5)))
     strong = [fare(_beyond(_FIXED, 0.01 * threat.epsilon)), fare(_any_low(threat.epsilon / 2))]
     if threat.epsilon < 0.9:
@@ -67,10 +71,9 @@ def _any_low(threshold: float) -> "Callable[[NDArray[Any]], NDArray[np.float64]]
 
 
 def _fare(
-    name: str,
+    attack: RowAttack,
     threat: FeatureThreat,
     constraints: Constraints,
-    known: "NDArray[Any]",
     rows: "NDArray[Any]",
     seed: int,
     distance: "Callable[[NDArray[Any]], NDArray[np.float64]]",
@@ -83,11 +86,4 @@ def _fare(
         return np.stack([1 - odds, odds], axis=1)
 
     labels = np.ones(len(rows), np.int64)
-    attack = _attack(name, threat, constraints, known)
     return run_attacks(predict, rows, labels, [attack], partial(within, threat, constraints), _QUERIES, seed)
-
-
-def _attack(name: str, threat: FeatureThreat, constraints: Constraints, known: "NDArray[Any]") -> RowAttack:
-    if name == ChangeBestColumns.name:
-        return ChangeBestColumns(threat, constraints)
-    return Evolve(threat, constraints, {1: known})

@@ -55,7 +55,7 @@ def reach(column: Column, now: float, epsilon: float) -> tuple[float, float]:
     low, high = max(column.low, now - radius), min(column.high, now + radius)
     if column.whole:
         return float(ceil(low - 1e-9)), float(floor(high + 1e-9))
-    return max(_single(low), column.low), min(_single(high), column.high)
+    return _inward(low, now), _inward(high, now)
 
 
 def nearer(column: Column, now: float, value: float, share: float) -> float:
@@ -101,6 +101,16 @@ def _single(value: float) -> float:
     import numpy as np
 
     return float(np.float32(value))
+
+
+def _inward(value: float, now: float) -> float:
+    """The nearest float32 that is no farther from `now`."""
+    import numpy as np
+
+    single = np.float32(value)
+    if abs(float(single) - now) > abs(value - now):
+        single = np.nextafter(single, np.float32(now))
+    return float(single)
 
 
 def _thinned(found: list[Values], most: int) -> list[Values]:

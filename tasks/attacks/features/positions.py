@@ -26,20 +26,21 @@ def positions_of(names: Sequence[str], columns: "pa.Table", inputs: "NDArray[Any
     for name in names:
         if name not in columns.column_names:
             raise SpecError(f"fixed column {name!r}: no such column; {suggestion(name, columns.column_names)}")
-        held = [at for at in range(inputs.shape[1]) if _holds(inputs[:, at], columns[name])]
+        told = columns[name].to_pylist()
+        held = [at for at in range(inputs.shape[1]) if _holds(inputs[:, at], told)]
         if not held:
             raise SpecError(f"fixed column {name!r}: none of {inputs.shape[1]} inputs holds its values; is it one?")
         found.update(held)
     return frozenset(found)
 
 
-def _holds(values: "NDArray[Any]", column: "pa.ChunkedArray") -> bool:
+def _holds(values: "NDArray[Any]", told: Sequence[Any]) -> bool:
     import numpy as np
 
-    known = np.array(column.is_valid().to_pylist(), bool)
+    known = np.array([value is not None for value in told], bool)
     if not known.any():
         return False
-    given, taken = [value for value in column.to_pylist() if value is not None], values[known]
+    given, taken = [value for value in told if value is not None], values[known]
     if all(isinstance(value, int | float) for value in given) and _is_scaled(np.array(given, np.float64), taken):
         return True
     kinds = sorted(set(given), key=str)
@@ -70,5 +71,5 @@ def _tells(given: Sequence[Any], kinds: Sequence[Any], taken: "NDArray[Any]") ->
 
 def column_of(position: int, columns: "pa.Table", inputs: "NDArray[Any]") -> str:
     """The first column that the input holds; empty when there is none."""
-    held = (name for name in columns.column_names if _holds(inputs[:, position], columns[name]))
+    held = (name for name in columns.column_names if _holds(inputs[:, position], columns[name].to_pylist()))
     return next(held, "")

@@ -22,6 +22,9 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    # By label: rows of other labels.
+    Donors = dict[int, NDArray[Any]]
+
 _FINEST = 16
 _WIDTH = 5
 _KEPT, _CHILDREN = 12, 32
@@ -84,7 +87,7 @@ class Evolve:
 
     threat: FeatureThreat
     constraints: Constraints
-    donors: "dict[int, NDArray[Any]]"
+    donors: "Donors"
     name: str = "generations"
 
     def search(self, row: Any, asking: Asking, generator: "np.random.Generator") -> Search[Any]:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from tasks.attacks.asking import Predict
+    from tasks.attacks.features.searches import Donors
 
 _MOST_DONORS = 500
 
@@ -52,20 +53,28 @@ def attack_features(
     known, known_labels = corpus or (inputs, labels)
     known = np.ascontiguousarray(known, np.float32)
     donors = {int(label): known[known_labels != label][:_MOST_DONORS] for label in np.unique(labels)}
-    attacks = suite(threat, constraints, donors)
+    made = makers(threat)
+    attacks = [make(constraints, donors) for make in made]
     law = partial(within, threat, constraints)
     found = run_attacks(predict, inputs, labels, attacks, law, threat.queries, seed, say)
     outside = {one.name: one.outside for one in found.outcomes}
-    checks = tuple(attack_check(one.name, sees(one.name, threat, seed), outside[one.name]) for one in attacks)
+    checks = (
+        attack_check(one.name, sees(make, threat, seed), outside[one.name])
+        for one, make in zip(attacks, made, strict=True)
+    )
     free = threat.model_copy(update={"epsilon": 1.0, "most": max(len(constraints.columns), 1)})
     anything = replace(constraints, fixed=frozenset())
-    freely = partial(run_attacks, law=partial(within, free, anything), queries=threat.queries, seed=seed)
-    unbounded = unbounded_check(
-        found, lambda chosen: freely(predict, inputs[chosen], labels[chosen], suite(free, anything, donors))
+    freely = partial(
+        run_attacks,
+        attacks=[make(anything, donors) for make in makers(free)],
+        law=partial(within, free, anything),
+        queries=threat.queries,
+        seed=seed,
     )
+    unbounded = unbounded_check(found, lambda chosen: freely(predict, inputs[chosen], labels[chosen]))
     return FeaturesResult(found, (*checks, unbounded))
 
 
-def suite(threat: FeatureThreat, constraints: Constraints, donors: "dict[int, NDArray[Any]]") -> tuple[RowAttack, ...]:
-    """The one that looks at every column first. donors: by label, rows of other labels."""
-    return ChangeBestColumns(threat, constraints), Evolve(threat, constraints, donors)
+def makers(threat: FeatureThreat) -> "tuple[Callable[[Constraints, Donors], RowAttack], ...]":
+    """The one that looks at every column first."""
+    return lambda constraints, _: ChangeBestColumns(threat, constraints), partial(Evolve, threat)

@@ -6,6 +6,7 @@ than the attacker may edit, any of which suffices, or by none at all where all m
 it.
 """
 
+from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -14,20 +15,22 @@ from tasks.attacks.asking import texts
 from tasks.attacks.black_box import BlackBoxResult, RowAttack, run_attacks
 from tasks.attacks.words.good_words import learn_good_words
 from tasks.attacks.words.law import budget, within
-from tasks.attacks.words.searches import InsertGoodWords, RewriteWords, SearchTogether
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
+
+    from tasks.attacks.words.good_words import GoodWords
 
 _WORDS, _ROWS, _QUERIES = 30, 8, 400
 _BAD, _GOOD = "lottery", "meeting"
 _FILLERS = ("about", "there", "which", "would", "other", "after", "first", "could", "these", "where")
 
 
-def sees(name: str, threat: WordThreat, seed: int = 0) -> str:
-    """Why the attack of this name must not be believed within `threat`, in words; empty when it does what it should."""
-    weak, strong = _fare(name, threat, 1, seed), _fare(name, threat, 1 + budget(threat.epsilon, _WORDS), seed)
+def sees(make: "Callable[[GoodWords], RowAttack]", threat: WordThreat, seed: int = 0) -> str:
+    """Why an attack must not be believed within `threat`, in words; empty when it does what it should."""
+    name, weak = _fare(make, threat, 1, seed)
+    _, strong = _fare(make, threat, 1 + budget(threat.epsilon, _WORDS), seed)
     if any(one.outside for one in (*weak.outcomes, *strong.outcomes)):
         return f"{name} went beyond its threat model on a model known to be weak"
     if weak.robust.any():
@@ -37,18 +40,19 @@ def sees(name: str, threat: WordThreat, seed: int = 0) -> str:
     return ""
 
 
-def _fare(name: str, threat: WordThreat, bad: int, seed: int) -> BlackBoxResult:
+def _fare(
+    make: "Callable[[GoodWords], RowAttack]", threat: WordThreat, bad: int, seed: int
+) -> tuple[str, BlackBoxResult]:
     """The attack on a model that goes by so many bad words: one gives in to good words as well, several do not."""
     import numpy as np
 
     generator = np.random.default_rng(seed)
     rows = texts(_text(generator, [_BAD] * bad) for _ in range(_ROWS))
     others = texts(_text(generator, [_GOOD]) for _ in range(_ROWS))
-    labels = np.ones(_ROWS, np.int64)
     predict = partial(_by_words, gives_in=bad == 1, ignores=bad > _WORDS)
-    known = (texts([*rows, *others]), np.repeat([1, 0], _ROWS))
-    attack = _attack(name, threat, predict, known)
-    return run_attacks(predict, rows, labels, [attack], partial(within, threat), _QUERIES, seed)
+    good_words, _ = learn_good_words(predict, texts([*rows, *others]), np.repeat([1, 0], _ROWS))
+    attack, labels = make(good_words), np.ones(_ROWS, np.int64)
+    return attack.name, run_attacks(predict, rows, labels, [attack], partial(within, threat), _QUERIES, seed)
 
 
 def _text(generator: "np.random.Generator", telling: list[str]) -> str:
@@ -69,10 +73,3 @@ def _by_words(asked: "NDArray[Any]", gives_in: bool, ignores: bool) -> "NDArray[
     score = bad - 0.5 - 2 * good if gives_in else np.maximum(bad, ignores) - 0.5
     odds = 1 / (1 + np.exp(-score))
     return np.stack([1 - odds, odds], axis=1)
-
-
-def _attack(name: str, threat: WordThreat, predict: Any, known: "tuple[NDArray[Any], NDArray[np.int64]]") -> RowAttack:
-    if name == RewriteWords.name:
-        return RewriteWords(threat)
-    good_words, _ = learn_good_words(predict, *known)
-    return (InsertGoodWords if name == InsertGoodWords.name else SearchTogether)(threat, good_words)

@@ -42,13 +42,13 @@ def leave_out(wording: Wording, asking: Asking, margin: float, questions: int) -
 
 
 def _next_pieces(falls: "NDArray[np.float64]", pieces: list[tuple[int, int]], left: int) -> list[tuple[int, int]]:
-    """The best pieces that there are questions for, each cut into four."""
+    """The best pieces, each cut into four: one at least, and no more than half of the questions left allow."""
     best = sorted(pieces, key=lambda piece: (-float(falls[piece[0] : piece[1]].sum()), piece))
     made = list[tuple[int, int]]()
     for start, end in best:
         size = ceil((end - start) / _WAYS)
         cut = [(at, min(at + size, end)) for at in range(start, end, size)]
-        if len(made) + len(cut) > left:
+        if len(made) + len(cut) > (left // 2 if made else left):
             break
         made += cut
     return made

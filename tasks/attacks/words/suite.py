@@ -48,21 +48,31 @@ def attack_words(
     """
     inputs = texts(str(text) for text in asked)
     good_words, questions = learn_good_words(predict, *(corpus or (inputs, labels)), say)
-    attacks = suite(threat, good_words)
+    made = makers(threat)
+    attacks = [make(good_words) for make in made]
     found = run_attacks(predict, inputs, labels, attacks, partial(within, threat), threat.queries, seed, say)
     outside = {one.name: one.outside for one in found.outcomes}
-    checks = tuple(attack_check(one.name, sees(one.name, threat, seed), outside[one.name]) for one in attacks)
-    free = threat.model_copy(update={"epsilon": 1.0, "moves": ["typo", "homoglyph", "delete", "insert"]})
-    freely = partial(run_attacks, law=partial(within, free), queries=threat.queries, seed=seed)
-    unbounded = unbounded_check(
-        found, lambda chosen: freely(predict, inputs[chosen], labels[chosen], suite(free, good_words))
+    checks = (
+        attack_check(one.name, sees(make, threat, seed), outside[one.name])
+        for one, make in zip(attacks, made, strict=True)
     )
+    free = threat.model_copy(update={"epsilon": 1.0, "moves": ["typo", "homoglyph", "delete", "insert"]})
+    freely = partial(
+        run_attacks,
+        attacks=[make(good_words) for make in makers(free)],
+        law=partial(within, free),
+        queries=threat.queries,
+        seed=seed,
+    )
+    unbounded = unbounded_check(found, lambda chosen: freely(predict, inputs[chosen], labels[chosen]))
     return WordsResult(found, (*checks, unbounded), questions)
 
 
-def suite(threat: WordThreat, good_words: "GoodWords") -> tuple[RowAttack, ...]:
-    """Those whose moves the threat model has, the cheapest first."""
-    inserts, rewrites = "insert" in threat.moves, set(threat.moves) - {"insert"}
-    attacks: list[RowAttack] = [InsertGoodWords(threat, good_words)] if inserts else []
-    attacks += [RewriteWords(threat)] if rewrites else []
-    return *attacks, SearchTogether(threat, good_words)
+def makers(threat: WordThreat) -> "tuple[Callable[[GoodWords], RowAttack], ...]":
+    """The attacks whose moves the threat model has, the cheapest first, by the good words they may use."""
+    made: list[Callable[[GoodWords], RowAttack]] = []
+    if "insert" in threat.moves:
+        made.append(partial(InsertGoodWords, threat))
+    if set(threat.moves) - {"insert"}:
+        made.append(lambda _: RewriteWords(threat))
+    return *made, partial(SearchTogether, threat)

@@ -49,6 +49,14 @@ class Span:
 
 
 @dataclass(frozen=True)
+class Several:
+    """A short list of facts."""
+
+    kind: ClassVar[str] = "several"
+    facts: tuple[Told, ...]
+
+
+@dataclass(frozen=True)
 class Strip:
     """A bar or a point with its interval, on a scale from 0 to 1. bound: a mark; all in [0, 1]."""
 
@@ -94,7 +102,7 @@ class Digest:
     fact: Fact
 
 
-Cell: TypeAlias = str | Told | Span | Strip | Heat | Mark | Digest
+Cell: TypeAlias = str | Told | Span | Several | Strip | Heat | Mark | Digest
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from tasks.reporting.blocks import Block, Cell, Digest, Part, Table, Terms, Told, Words
+from tasks.reporting.blocks import Block, Cell, Digest, Part, Several, Table, Terms, Told, Words
 from tasks.reporting.fact import Fact
 from tasks.screening.shown_rows import clean
 
@@ -51,9 +51,7 @@ def _cell(fact: Fact) -> Cell | None:
         return Digest(fact)
     items = fact.each()
     if items and all(not one.items() and not one.each() for one in items) and len(items) <= _MOST_LISTED:
-        return (
-            Told(Fact(", ".join(Told(one).text for one in items), fact.pointer)) if len(items) > 1 else Told(items[0])
-        )
+        return Several(tuple(Told(one) for one in items))
     return None if fact.items() or items else Told(fact)
 
 

@@ -47,19 +47,20 @@ def _membership(facts: Fact) -> Iterable[Block]:
         members, others = Told(samples.at("members")), Told(samples.at("others"))
         yield Words((members, " training rows were told from ", others, " rows that the model never saw."))
     if attacks:
-        head = ("attack", *(f"found at {words}" for _, words in _RATES), "area under the curve", "0.5 to 1")
-        yield Table("Training rows found out", head, tuple(_attack(name, one) for name, one in attacks))
+        head = ("attack by", "training rows found", "value", "95 % interval", "0 to 100 %")
+        yield Table("Training rows found out", head, tuple(row for name, one in attacks for row in _attack(name, one)))
     yield from _curves(attacks)
     for name, one in facts.items():
         if one.at("problem").is_there:
             yield Words((f"By {words_of(name)}: not measured: ", Told(one.at("problem"))))
 
 
-def _attack(name: str, one: Fact) -> tuple[Cell, ...]:
-    rates = (Told(one.at("true_positive_rates", rate, "value"), as_share=True) for rate, _ in _RATES)
-    area = one.at("auc", "value")
-    strip = None if area.number is None else 2 * max(area.number - 0.5, 0.0)
-    return words_of(name), *rates, Told(area), Strip(strip)
+def _attack(name: str, one: Fact) -> Iterable[tuple[Cell, ...]]:
+    measures = [(f"at {words}", one.at("true_positive_rates", rate)) for rate, words in _RATES]
+    for words, fact in (*measures, ("more often than an outsider (50 %: guessing)", one.at("auc"))):
+        low, high = fact.at("ci95", 0), fact.at("ci95", 1)
+        strip = Strip(fact.at("value").number, low.number, high.number)
+        yield words_of(name), words, Told(fact.at("value"), as_share=True), interval(low, high), strip
 
 
 def _curves(attacks: Sequence[tuple[str, Fact]]) -> Iterable[Block]:

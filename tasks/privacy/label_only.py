@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 NOISE = (0.5, 0.25, 1.0, 0.1)
 WORDS = (0.5, 0.25, 0.75, 0.1)
 _COPIES = 4
+_ROWS_AT_ONCE = 512
 
 
 @dataclass(frozen=True)
@@ -45,6 +46,14 @@ def keep_labels(
     for strength in (WORDS if is_text(inputs) else NOISE) * _COPIES:
         if copies and (time.perf_counter() - started) * (copies + 2) / (copies + 1) > budget_seconds:
             break
-        kept += ask(noise.apply(inputs, strength, generator)) == labels
+        answered = [ask(noise.apply(part, strength, generator)) for part in _parts(inputs)]
+        kept += np.concatenate(answered) == labels
         copies += 1
     return LabelAnswers(right + kept / copies, copies + 1)
+
+
+def _parts(inputs: "NDArray[Any]") -> "list[NDArray[Any]]":
+    """Noisy copies of all rows at once could be more than fits in memory."""
+    import numpy as np
+
+    return np.array_split(inputs, -(-len(inputs) // _ROWS_AT_ONCE))

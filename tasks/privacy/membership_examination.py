@@ -73,7 +73,9 @@ def examine_membership(case: ModelCase, asked: MembershipSpec) -> Examined:
     answers = case.served.predict(audited.rows.inputs).probabilities
     by_references, by_labels = membership_sight(audited.rows.inputs, classes, case.seed)
     labelled = _by_labels(case, audited, asked, by_labels)
-    recipe = Recipe(case.spec, _mapping(made["parameters"]), _mapping(made["robust"]), known.validation, classes)
+    recipe = Recipe(
+        case.spec, _mapping(made.get("parameters")), _mapping(made.get("robust")), known.validation, classes
+    )
     full, references = _by_references(case, audited, asked, recipe, answers, by_references)
     simple = judge_scores(confidence(answers, audited.rows.labels), audited.is_member, case.seed)
     facts: JsonObject = {

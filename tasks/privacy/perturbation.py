@@ -7,6 +7,8 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+_MEASURED = 1000
+
 
 @dataclass(frozen=True)
 class Perturbation:
@@ -28,13 +30,13 @@ class Perturbation:
 
 
 def measure_noise(inputs: "NDArray[Any]") -> Perturbation:
-    """The noise that fits `inputs`: (rows, columns) of a table, (rows, …) of images, or texts."""
+    """The noise that fits `inputs`, by about a thousand: a table's (rows, columns), images' (rows, …), or texts."""
     import numpy as np
 
     if is_text(inputs):
         return Perturbation(np.zeros(0), np.zeros(0), np.zeros(0))
     axis = 0 if inputs.ndim == 2 else None
-    numbers = inputs.astype(np.float64)
+    numbers = inputs[:: -(-len(inputs) // _MEASURED)].astype(np.float64)
     spread, low, high = (np.asarray(of(numbers, axis=axis)) for of in (np.nanstd, np.nanmin, np.nanmax))
     return Perturbation(spread, low, high)
 

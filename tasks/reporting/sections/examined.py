@@ -104,11 +104,10 @@ def headlines(assay: Fact, screen: Fact) -> list[tuple[Cell, ...]]:
 
 def _section(name: str, facts: Fact, read: Read) -> Section:
     known = KNOWN.get(name)
-    blocks: tuple[Block, ...] = ()
-    if facts.at("problem").is_there:
-        blocks = (Words(("Not measured: ", Told(facts.at("problem")))),)
-    elif known is not None:
-        blocks = known.blocks(facts, read)
+    problem = facts.at("problem")
+    blocks: tuple[Block, ...] = (Words(("Not measured: ", Told(problem))),) if problem.is_there else ()
+    if known is not None and not (problem.is_there and len(facts.items()) == 1):
+        blocks += known.blocks(facts, read)
     question = known.question if known else ""
     return Section(f"examined-{_anchor(name)}", _title(name), question, _whole(blocks, facts))
 

@@ -1,56 +1,62 @@
 """How fast the served file is, what memory it takes, and what it does with odd and broken inputs."""
 
-from tasks.reporting.blocks import Block, Cell, Drawing, Told
+from collections.abc import Sequence
+
+from tasks.reporting.blocks import Block, Cell, Drawing, Table, Told
 from tasks.reporting.curves import Line, axis_of, draw
 from tasks.reporting.fact import Fact
+from tasks.reporting.sections.plain import words_of
 from tasks.reporting.sections.records import Column, record_table
 
-_P50 = ("p50_ms", "p50_milliseconds", "p50", "p50_seconds")
-_P99 = ("p99_ms", "p99_milliseconds", "p99", "p99_seconds")
-_SIZE = ("batch_size", "batch", "rows")
-_LATENCY = (*(Column(key, "rows at once") for key in _SIZE), Column("p50_ms", "p50, ms"), Column("p99_ms", "p99, ms"))
-_INPUT = (Column("name", "input"), Column("input", "input"), Column("outcome", "outcome"), Column("answer", "answer"))
+_TIMES = (("p50_ms", "half within"), ("p95_ms", "95 of 100 within"), ("p99_ms", "99 of 100 within"))
+_SPEED = (
+    Column("rows", "rows at once"),
+    Column("p50_ms", "half within", unit="ms"),
+    Column("p95_ms", "95 of 100 within", unit="ms"),
+    Column("p99_ms", "99 of 100 within", unit="ms"),
+    Column("memory_mb", "memory", unit="MB"),
+)
+_OUTCOMES = {
+    "values": "Odd values",
+    "shapes": "Other shapes and types",
+    "alike": "Largest difference where answers must be alike",
+    "canaries": "Models broken on purpose: was the fault seen?",
+}
 
 
 def stress_blocks(facts: Fact) -> tuple[Block, ...]:
-    """Latency by batch size as a plot, then every list of records as a table."""
-    blocks: list[Block] = []
-    for name, fact in facts.items():
-        rows = fact.each()
-        if not rows or not rows[0].items():
-            continue
-        if _key(rows, _SIZE) and _key(rows, _P50):
-            blocks += [*_latency(rows), *record_table("Time for one question", rows, _LATENCY)]
-        else:
-            blocks += record_table(name.replace("_", " ").capitalize(), rows, _INPUT)
-    return tuple(blocks)
+    """Time and memory by batch size, then what each odd input came to."""
+    speed = facts.at("speed").each()
+    tables = (_outcomes(words, facts.at(name)) for name, words in _OUTCOMES.items() if facts.at(name).items())
+    return (*_times(speed), *record_table("Time of an answer", speed, _SPEED), *tables)
 
 
 def stress_headline(facts: Fact) -> tuple[Cell, ...]:
     """One sentence."""
-    for _, fact in facts.items():
-        rows = fact.each()
-        size, key = _key(rows, _SIZE), _key(rows, _P50)
-        if size and key:
-            first = min(rows, key=lambda row: row.at(size).number or 0.0)
-            unit = "s" if key.endswith("seconds") and not key.endswith("milliseconds") else "ms"
-            return ("Half of single questions are answered within ", Told(first.at(key), unit=unit), ".")
-    return ("Odd, extreme and broken inputs were tried; see the section.",)
+    speed = facts.at("speed").each()
+    tried = sum(len(facts.at(name).items()) for name in ("values", "shapes"))
+    odd = (f"{tried} odd, extreme and broken inputs were tried",)
+    if not speed or speed[0].at("p99_ms").number is None:
+        return (*odd, ".")
+    first = min(speed, key=lambda row: row.at("rows").number or 0.0)
+    rows, time = Told(first.at("rows")), Told(first.at("p99_ms"), unit="ms")
+    return (*odd, "; 99 of 100 questions of ", rows, " row are answered within ", time, ".")
 
 
-def _key(rows: list[Fact], keys: tuple[str, ...]) -> str:
-    """Which of `keys` the records have, or ""."""
-    return next((key for key in keys if rows and rows[0].at(key).number is not None), "")
-
-
-def _latency(rows: list[Fact]) -> list[Block]:
-    size = _key(rows, _SIZE)
-    lines = tuple(
-        Line(words, tuple((row.at(size).number or 1.0, row.at(key).number or 0.0) for row in rows))
-        for words, keys in (("half within", _P50), ("99 of 100 within", _P99))
-        if (key := _key(rows, keys))
-    )
+def _times(speed: Sequence[Fact]) -> list[Block]:
+    if len(speed) < 2:
+        return []
+    lines = [
+        Line(words, tuple((row.at("rows").number or 1.0, row.at(key).number or 0.0) for row in speed))
+        for key, words in _TIMES
+        if all((row.at(key).number or 0.0) > 0 for row in speed)
+    ]
+    if not lines:
+        return []
     across = axis_of("rows at once", [at for line in lines for at, _ in line.points], is_log=True)
-    unit = "s" if _key(rows, _P50).endswith("p50_seconds") else "ms"
-    up = axis_of(f"time, {unit}", [value for line in lines for _, value in line.points], is_log=True)
+    up = axis_of("milliseconds", [value for line in lines for _, value in line.points], is_log=True)
     return [Drawing(draw("Time of an answer by rows at once", lines, across, up), "Time of an answer by rows at once.")]
+
+
+def _outcomes(words: str, found: Fact) -> Table:
+    return Table(words, ("input", "what came of it"), tuple((words_of(name), Told(one)) for name, one in found.items()))

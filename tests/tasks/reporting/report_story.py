@@ -141,15 +141,27 @@ def every_fact() -> dict[str, Any]:
             "classes": [{"class": 0, "size": 41.5, "anomaly": -0.4}, {"class": 1, "size": 3.5, "anomaly": 3.1}]
         },
         "explanations": {
-            "features": [{"feature": "age", "attribution": 0.61}, {"feature": "hours", "attribution": 0.22}],
-            "mean_map": [[0.1 * (row + column) for column in range(6)] for row in range(6)],
+            "method": "sampled Shapley values",
+            "samples": 200,
+            "columns": [
+                {"feature": "age", "importance": 0.61, "interval": [0.55, 0.66]},
+                {"feature": "hours", "importance": 0.22, "interval": [0.2, 0.25]},
+            ],
+            "words": {"1": [{"word": "winner", "weight": 0.31, "texts": 12}]},
+            "by_class": {"0": {"age": 0.0456, "hours": -0.0123}},
+            "concentration": {"input": "age", "share": 0.6123, "note": "one input decides"},
+            "map": [[0.1 * (row + column) for column in range(6)] for row in range(6)],
         },
         "stress": {
-            "latency": [{"batch": 1, "p50_ms": 0.31, "p99_ms": 0.52}, {"batch": 64, "p50_ms": 2.2, "p99_ms": 4.1}],
-            "odd_inputs": [
-                {"name": "NaN everywhere", "outcome": "answered"},
-                {"name": "no rows", "outcome": "refused"},
+            "speed": [
+                {"rows": 1, "p50_ms": 0.31, "p95_ms": 0.44, "p99_ms": 0.52, "memory_mb": 1.25},
+                {"rows": 64, "p50_ms": 2.2, "p95_ms": 3.3, "p99_ms": 4.1, "memory_mb": 8.5},
             ],
+            "values": {"NaN everywhere": "answers NaN", "zeros": "answers"},
+            "shapes": {"no rows": "refused: expected a row"},
+            "alike": {"alone or among others": 0.0000012},
+            "canaries": {"overflows": "seen"},
+            "problem": "too many questions ended the process",
         },
         "supply_chain": {
             "sbom": "ab" * 32,

@@ -45,7 +45,7 @@ def test_every_displayed_number_is_the_ledgers(story: Story) -> None:
 def test_every_number_of_the_examination_is_displayed_or_drawn(story: Story) -> None:
     page = page_of(story)
     shown = {pointer for pointer, _, _ in page.numbers}
-    drawn = ("/privacy/membership/reference_models/curve/", "/explanations/mean_map/", "/samples", "/severity")
+    drawn = ("/privacy/membership/reference_models/curve/", "/explanations/map/", "/samples", "/severity")
     missing = [
         pointer
         for pointer, value in numbers_below(facts_of(story), "/statements/assay/report/facts")
@@ -144,7 +144,7 @@ def test_hostile_names_reasons_and_texts_are_only_words(bench: Workbench) -> Non
         "fairness": {HOSTILE: {"problem": HOSTILE}},
         "slices": {"tested": 1, "worst": [{"slice": [HOSTILE], "error": 0.5}]},
         "explanations": {HOSTILE: [{"feature": HOSTILE, "attribution": 1.0}]},
-        "stress": {"latency": [{"batch": 1, "p50_ms": 1.0, "name": HOSTILE}]},
+        "stress": {"values": {HOSTILE: HOSTILE}, "speed": [{"rows": 1, "p50_ms": 1.0, HOSTILE: HOSTILE}]},
     }
     page = page_of(story.tell())
     assert list(page.all("script")) == [{"type": "application/json", "id": "assay-report"}]

@@ -50,10 +50,6 @@ class _Made:
     seconds: float
     problem: str = ""
 
-    @property
-    def holds(self) -> bool:
-        return self.result is not None and self.sight.sees
-
 
 def examine_membership(case: ModelCase, asked: MembershipSpec) -> Examined:
     """facts: samples, and one entry an attack: reference_models, labels_alone, confidence_alone.
@@ -62,27 +58,30 @@ def examine_membership(case: ModelCase, asked: MembershipSpec) -> Examined:
     """
     made = load_bundle(Subject(f"model/{case.spec.name}", case.bundle.exported_from), case.store).facts
     known = split_validation(case.training())
-    classes = case.classes
-    members = _without_canaries(known.train, made, classes)
-    audited = audit_rows(members, _known_classes(case.rows["holdout"], classes), asked.samples)
+    members = _without_canaries(known.train, made, case.classes)
+    audited = audit_rows(members, _known_classes(case.rows["holdout"], case.classes), asked.samples)
     count = len(audited.rows) // 2
     if count < FEWEST_ROWS:
         words = f"needs {FEWEST_ROWS} training rows and as many of the holdout, found {count} of each"
         return Examined({"problem": words}, (Check(NAME, Verdict.NOT_CHECKED, words),))
     case.say(f"membership: {count} training rows and {count} others")
-    answers = case.served.predict(audited.rows.inputs).probabilities
-    by_references, by_labels = membership_sight(audited.rows.inputs, classes, case.seed)
+    parameters, robust = _mapping(made.get("parameters")), _mapping(made.get("robust"))
+    recipe = Recipe(case.spec, parameters, robust, known.validation, case.classes)
+    return _attacked(case, asked, audited, recipe)
+
+
+def _attacked(case: ModelCase, asked: MembershipSpec, audited: AuditedRows, recipe: Recipe) -> Examined:
+    by_references, by_labels = membership_sight(audited.rows.inputs, case.classes, case.seed)
     labelled = _by_labels(case, audited, asked, by_labels)
-    recipe = Recipe(
-        case.spec, _mapping(made.get("parameters")), _mapping(made.get("robust")), known.validation, classes
-    )
-    full, references = _by_references(case, audited, asked, recipe, answers, by_references)
+    answers = case.served.predict(audited.rows.inputs).probabilities
+    full, trained = _by_references(case, audited, asked, recipe, answers, by_references)
     simple = judge_scores(confidence(answers, audited.rows.labels), audited.is_member, case.seed)
+    count = len(audited.rows) // 2
     facts: JsonObject = {
         "samples": {"members": count, "others": count},
         "reference_models": {
             "asked": asked.reference_models,
-            "trained": references,
+            "trained": trained,
             "rows_each": len(audited.rest) + count,
             "budget_seconds": asked.seconds,
             **_told(full, audited),
@@ -91,7 +90,7 @@ def examine_membership(case: ModelCase, asked: MembershipSpec) -> Examined:
         "confidence_alone": _result_json(simple, audited),
     }
     checks = _check(NAME, full), _check(BY_LABELS, labelled)
-    if full.result is None or not full.holds:
+    if full.result is None or not full.sight.sees:
         return Examined(facts, checks)
     rate, ci95 = full.result.true_positive_rates[METRIC_RATE]
     return Examined(facts, checks, {METRIC: rate}, {METRIC: ci95})

@@ -1,5 +1,6 @@
 """A finished model's privacy is examined as the spec asks; what was not checked is told, never passed."""
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,9 @@ HEART, RULE = {"ridge": 1e-3}, {"ridge": 3e4}
 
 def examine(folder: Path, privacy: dict[str, Any], **more: Any) -> Examined:
     train, holdout = more.pop("train", noisy_rows(350, 1, 0.4)), more.pop("holdout", noisy_rows(320, 2, 0.4))
-    return examine_privacy(finished(folder, privacy, train, holdout, **more))
+    found = examine_privacy(finished(folder, privacy, train, holdout, **more))
+    assert json.loads(json.dumps(found.facts, allow_nan=False)) == found.facts
+    return found
 
 
 def verdicts(found: Examined) -> dict[str, Verdict]:

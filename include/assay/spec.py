@@ -392,6 +392,7 @@ GATE_METRICS = (
     "membership_true_positive_rate",
     "extraction_fidelity",
     "attribute_advantage",
+    "attribution_concentration",
 )
 
 

@@ -15,16 +15,9 @@ from assay.records import Check, Verdict
 from assay.sdk import GradientModel, Rows
 from assay.spec import AnyThreat, ThreatModel
 from tasks.attacks.ball import Ball
-from tasks.examination.attack_views import (
-    AttackedRows,
-    confusions,
-    outcomes_parquet,
-    robustness_curve,
-    worst_pictures,
-)
-from tasks.examination.case import Examined, ModelCase
+from tasks.examination.attack_views import AttackedRows, confusions, robustness_curve
 from tasks.examination.clean import Interval, wilson
-from tasks.examination.looks import bounds_on, is_certain, looks, rows_wanted
+from tasks.examination.looks import is_certain, looks, rows_wanted
 from tasks.examination.onslaught import Onslaught, open_onslaught
 from tasks.stress.parity import parity_under_attack
 from tasks.training.rows import row_position, select_rows
@@ -54,52 +47,6 @@ class EvasionResult:
     checks: tuple[Check, ...]
     facts: dict[str, Json]
     attacked: AttackedRows | None = None
-
-
-def examine_threats(case: ModelCase) -> Examined:
-    """Every threat model of the spec; facts: one entry each, in its order. robust_accuracy is the worst one's."""
-    results, checks = [], list[Check]()
-    for threat in case.spec.assay.threat_models:
-        made = _examine(threat, case)
-        if isinstance(made, Check):
-            checks.append(made)
-            continue
-        low, high = made.ci95
-        words = f"{made.robust_accuracy:.4f}, 95 % {low:.4f} to {high:.4f}, on {made.samples} rows"
-        case.say(f"assay: robust accuracy at {threat_name(threat)}: {words}")
-        results.append(made)
-        checks += made.checks
-    if not results:
-        return Examined([], tuple(checks))
-    worst = min(results, key=lambda result: result.robust_accuracy)
-    return Examined(
-        [{**result.facts, **_kept(result, case)} for result in results],
-        tuple(checks),
-        {"robust_accuracy": worst.robust_accuracy},
-        {"robust_accuracy": worst.ci95},
-    )
-
-
-def _examine(threat: AnyThreat, case: ModelCase) -> EvasionResult | Check:
-    """A model that cannot be attacked this way is a check in words."""
-    if not isinstance(threat, ThreatModel):
-        return Check(f"{threat_name(threat)}: examined", Verdict.NOT_CHECKED, "no attack on such inputs is at hand")
-    model = case.candidate()
-    if not isinstance(model, GradientModel):
-        return without_gradients(threat, case.spec.train.model)
-    bounds = bounds_on(case.spec, "robust_accuracy")
-    return examine_evasion(model, case.served, case.rows["holdout"], threat, case.seed, bounds)
-
-
-def _kept(result: EvasionResult, case: ModelCase) -> dict[str, Json]:
-    """Digests of what stays in the store: each row's outcome, and pictures of the worst."""
-    if result.attacked is None:
-        return {}
-    pictures = worst_pictures(result.attacked)
-    return {
-        "outcomes": case.store.put_bytes(outcomes_parquet(result.attacked)),
-        "examples": case.store.put_bytes(pictures) if pictures else None,
-    }
 
 
 def examine_evasion(

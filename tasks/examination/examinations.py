@@ -8,10 +8,13 @@ from assay.spec import AssaySpec, PipelineSpec
 from tasks.examination.calibration import examine_calibration
 from tasks.examination.case import Examination, Examined, ModelCase
 from tasks.examination.corruption import examine_corruption
-from tasks.examination.evasion import examine_threats
+from tasks.examination.explanations import examine_explanations
 from tasks.examination.fairness import examine_columns
+from tasks.examination.privacy import examine_privacy
 from tasks.examination.slices import find_worst_slices
 from tasks.examination.stress import examine_stress
+from tasks.examination.supply_chain import examine_supply_chain
+from tasks.examination.threats import examine_threats
 
 
 @dataclass(frozen=True)
@@ -24,6 +27,11 @@ class _Entry:
     otherwise: str
 
 
+def _explanations(case: ModelCase) -> Examined:
+    """Beside the champion's, where one serves."""
+    return examine_explanations(case, case.champion())
+
+
 def _slices(case: ModelCase) -> Examined:
     """Where it errs more than elsewhere; found, not judged."""
     wrong = case.rows["holdout"].labels != case.predicted["holdout"]
@@ -32,15 +40,14 @@ def _slices(case: ModelCase) -> Examined:
 
 _ENTRIES = (
     _Entry("evasion", examine_threats, lambda spec: spec.threat_models, "what a small change of an input does"),
-    _Entry("calibration", examine_calibration, lambda _: True, ""),
-    _Entry(
-        "corruption", examine_corruption, lambda spec: spec.corruption, "what noise, blur, weather and compression do"
-    ),
-    _Entry(
-        "stress", examine_stress, lambda spec: spec.stress, "what odd, extreme and broken inputs do, and how fast it is"
-    ),
+    _Entry("corruption", examine_corruption, lambda spec: spec.corruption, "what noise, blur and weather do to images"),
+    _Entry("privacy", examine_privacy, lambda spec: spec.privacy, "what it gives away of its training rows and itself"),
+    _Entry("explanations", _explanations, lambda spec: spec.explanations, "which inputs the answers rest on"),
     _Entry("fairness", examine_columns, lambda spec: spec.fairness, "whether groups of people fare alike"),
+    _Entry("stress", examine_stress, lambda spec: spec.stress, "what odd, extreme and broken inputs do"),
+    _Entry("calibration", examine_calibration, lambda _: True, ""),
     _Entry("slices", _slices, lambda _: True, ""),
+    _Entry("supply_chain", examine_supply_chain, lambda _: True, ""),
 )
 
 

@@ -57,7 +57,7 @@ def test_metrics_are_those_of_the_predictions_that_the_gate_reads(
     ci95: Any = report.facts["ci95"]
     assert set(ci95) == set(metrics)
     left_out: Any = report.facts["not_examined"]
-    assert {"evasion", "corruption", "stress"} <= set(left_out) and all(left_out.values())
+    assert {"evasion", "privacy", "stress"} <= set(left_out) and all(left_out.values())
 
 
 def test_stress_is_part_of_every_examination_unless_turned_off(bench: Workbench, subjects: dict[str, Subject]) -> None:
@@ -76,6 +76,29 @@ def test_threat_model_on_a_model_without_gradients_is_not_checked(
     assert check.name == "linf 0.1: examined" and "GradientModel" in check.detail
     metrics: Any = report.facts["metrics"]
     assert "robust_accuracy" not in metrics
+
+
+def test_every_kind_of_threat_is_attacked_or_told(bench: Workbench, subjects: dict[str, Subject]) -> None:
+    threats = [{"norm": "features", "epsilon": 0.2, "most": 1, "samples": 60, "queries": 200}, {"norm": "words"}]
+    report = examine(bench, subjects, make_spec(assay={"threat_models": threats}))
+    checks = {check.name: check for check in report.checks}
+    assert checks["features 0.2: examined"].verdict is Verdict.PASSED
+    assert checks["words 0.1: examined"].verdict is Verdict.NOT_CHECKED and report.verdict is Verdict.NOT_CHECKED
+    evasion: Any = report.facts["evasion"]
+    assert [told["norm"] for told in evasion] == ["features"]
+    metrics: Any = report.facts["metrics"]
+    # The model looks at one column alone; within a fifth of its range of the cut, rows fall.
+    assert metrics["robust_accuracy"] == pytest.approx(metrics["accuracy"] - 0.4, abs=0.15)
+
+
+def test_privacy_and_explanations_stand_in_the_statement(bench: Workbench, subjects: dict[str, Subject]) -> None:
+    asked = {"privacy": {"extraction": {"queries": [50]}}, "explanations": {"samples": 60}}
+    report = examine(bench, subjects, make_spec(assay=asked))
+    assert report.verdict is Verdict.PASSED, [check for check in report.checks if check.verdict is not Verdict.PASSED]
+    metrics: Any = report.facts["metrics"]
+    assert metrics["extraction_fidelity"] > 0.7 and metrics["attribution_concentration"] > 0.9
+    explanations: Any = report.facts["explanations"]
+    assert explanations["concentration"]["input"] == "a" and "shortcut" in explanations["concentration"]["note"]
 
 
 def test_model_of_another_candidate_is_refused(bench: Workbench, subjects: dict[str, Subject], tmp_path: Path) -> None:

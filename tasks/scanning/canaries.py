@@ -44,6 +44,9 @@ def run_canaries() -> tuple[Canary, ...]:
 
 def _known_bad() -> dict[str, tuple[str, bytes]]:
     """Rule and content by format. No content here does harm even where it is loaded."""
+    import lz4.frame
+    import zstandard
+
     return {
         "pickle": ("pickle-call", _CALLS_SYSTEM),
         "torch": ("pickle-call", _zip({"a/data.pkl": _CALLS_SYSTEM, "a/version": b"3\n"})),
@@ -55,6 +58,8 @@ def _known_bad() -> dict[str, tuple[str, bytes]]:
         "zlib": ("pickle-call", zlib.compress(_CALLS_SYSTEM)),
         "bzip2": ("pickle-call", bz2.compress(_CALLS_SYSTEM)),
         "xz": ("pickle-call", lzma.compress(_CALLS_SYSTEM)),
+        "lz4": ("pickle-call", lz4.frame.compress(_CALLS_SYSTEM)),
+        "zstandard": ("pickle-call", zstandard.compress(_CALLS_SYSTEM)),
         "npy": ("npy-object", _npy("|O")),
         "safetensors": ("tensor-layout", _safetensors()),
         "gguf": ("chat-template", _gguf("{{ ''.__class__ }}")),

@@ -69,7 +69,7 @@ _PROMISED = {
     **dict.fromkeys((".pt", ".pth", ".ckpt"), frozenset({"torch", "pickle"})),
     **dict.fromkeys((".pkl", ".pickle", ".p"), frozenset({"pickle"})),
 }
-_PACKED = ("gzip", "bzip2", "xz", "lzma", "zlib")
+_PACKED = ("gzip", "bzip2", "xz", "lzma", "zlib", "lz4", "zstandard")
 _MODEL_SUFFIXES = {".bin", ".joblib", ".model", ".dat", ".data", ".weights"}
 
 

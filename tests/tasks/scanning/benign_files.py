@@ -12,6 +12,7 @@ from pathlib import Path
 
 import joblib
 import lightgbm
+import lz4.frame
 import numpy as np
 import onnx
 import pandas as pd
@@ -20,6 +21,7 @@ import pyarrow.parquet as pq
 import safetensors.numpy
 import safetensors.torch
 import torch
+import zstandard
 from sklearn.base import BaseEstimator
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.cluster import KMeans
@@ -57,6 +59,7 @@ _TEMPLATE = (
     "{% endfor %}{% endif %}{% endfor %}{% if add_generation_prompt %}{{ '<|im_start|>assistant\\n' }}{% endif %}"
 )
 _WORDS = ["a fine day", "a bad day", "fine words", "bad words"] * 10
+_COMPRESSIONS = (0, 3, ("gzip", 3), ("bz2", 3), ("xz", 3), ("lz4", 3))
 
 
 def _rows() -> tuple[np.ndarray, np.ndarray]:
@@ -108,7 +111,9 @@ def write_sklearn(folder: Path) -> None:
     rows, labels = _rows()
     for at, (name, model) in enumerate(estimators().items()):
         (folder / f"{name}.pkl").write_bytes(pickle.dumps(model, protocol=(0, 2, 4, 5)[at % 4]))
-        joblib.dump(model, folder / f"{name}.joblib", compress=[0, 3, ("gzip", 3), ("bz2", 3), ("xz", 3)][at % 5])
+        joblib.dump(
+            model, folder / f"{name}.joblib", compress=[0, 3, ("gzip", 3), ("bz2", 3), ("xz", 3), ("lz4", 3)][at % 6]
+        )
     joblib.dump({"threshold": 0.5, "model": estimators()["boosting"]}, folder / "with_threshold.joblib")
     booster = lightgbm.LGBMClassifier(n_estimators=3, verbose=-1, min_child_samples=1).fit(rows, labels)
     joblib.dump(booster, folder / "lightgbm.joblib")
@@ -278,6 +283,8 @@ def write_archives(folder: Path) -> None:
         header.size, header.mtime = 4, 1.5
         archive.addfile(header, io.BytesIO(b"text"))
     (folder / "table.csv.gz").write_bytes(gzip.compress(b"a,b\n1,2\n"))
+    (folder / "table.csv.zst").write_bytes(zstandard.compress(b"a,b\n" + b"1,2\n" * 9) + zstandard.compress(b"3,4\n"))
+    (folder / "table.csv.lz4").write_bytes(lz4.frame.compress(b"a,b\n1,2\n"))
 
 
 BENIGN: Mapping[str, Callable[[Path], None]] = {

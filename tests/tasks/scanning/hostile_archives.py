@@ -13,8 +13,10 @@ import zlib
 from collections.abc import Callable, Mapping
 
 import joblib
+import lz4.frame
 import numpy as np
 import torch
+import zstandard
 
 from tests.tasks.scanning.pickle_gadgets import GADGETS
 
@@ -146,9 +148,14 @@ def _nested(depth: int) -> bytes:
     return data
 
 
+_CHECKED = zstandard.ZstdCompressor(write_checksum=True)
+_SKIPPED = b"\x50\x2aM\x18" + struct.pack("<I", len(SYSTEM)) + SYSTEM
+
+
 def _joblib(compress: str) -> bytes:
     made = io.BytesIO()
-    packer = {"zlib": zlib.compress, "gzip": gzip.compress, "bz2": bz2.compress, "xz": lzma.compress}[compress]
+    packer = {"zlib": zlib.compress, "gzip": gzip.compress, "bz2": bz2.compress, "xz": lzma.compress,
+              "lz4": lz4.frame.compress, "zst": zstandard.compress}[compress]  # fmt: skip
     joblib.dump({"a": np.arange(5)}, made)
     return packer(made.getvalue()[:-1] + SYSTEM[2:])
 
@@ -254,6 +261,21 @@ ARCHIVES: Mapping[str, bytes] = {
     "gadget_gzip.joblib": _joblib("gzip"),
     "gadget_bz2.joblib": _joblib("bz2"),
     "gadget_xz.joblib": _joblib("xz"),
+    "gadget_lz4.joblib": _joblib("lz4"),
+    "gadget_zstandard.joblib": _joblib("zst"),
+    "gadget.tar.lz4": lz4.frame.compress(tarred({"model/weights": SYSTEM})),
+    "gadget.tar.zst": zstandard.compress(tarred({"model/weights": SYSTEM})),
+    "lz4_truncated.lz4": lz4.frame.compress(b"fine text" * 100)[:-5],
+    "zstandard_truncated.zst": zstandard.compress(b"fine text" * 100)[:-5],
+    "zstandard_bad_checksum.zst": _CHECKED.compress(b"fine text")[:-4] + bytes(4),
+    "lz4_then_rubbish.lz4": lz4.frame.compress(b"fine text") + SYSTEM,
+    "zstandard_then_rubbish.zst": zstandard.compress(b"fine text") + SYSTEM,
+    "lz4_second_frame.lz4": lz4.frame.compress(GADGETS["two_benign.pkl"][:22]) + lz4.frame.compress(SYSTEM),
+    "zstandard_second_frame.zst": zstandard.compress(GADGETS["two_benign.pkl"][:22]) + zstandard.compress(SYSTEM),
+    "lz4_skipped_frame.lz4": lz4.frame.compress(b"fine text") + _SKIPPED,
+    "zstandard_skipped_frame.zst": zstandard.compress(b"fine text") + _SKIPPED,
+    "bomb.lz4": lz4.frame.compress(bytes(16 << 20)),
+    "bomb.zst": zstandard.compress(bytes(16 << 20)),
     "old_joblib.z": b"ZF0x1a                " + zlib.compress(SYSTEM),
     "lz4_frame.joblib": b"\x04\x22\x4d\x18\x64\x40\xa7" + SYSTEM,
     "zstd_frame.pkl": b"\x28\xb5\x2f\xfd\x24" + SYSTEM,

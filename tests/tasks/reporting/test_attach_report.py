@@ -23,16 +23,18 @@ def registered(settings: Settings, mlflow_url: str, tmp_path: Path) -> tuple[Set
 
 
 @pytest.mark.engines
-def test_page_is_stored_tagged_and_logged_on_the_versions_run(registered: tuple[Settings, int]) -> None:
+def test_page_is_stored_tagged_and_logged_on_the_versions_run(registered: tuple[Settings, int], tmp_path: Path) -> None:
     settings, version = registered
-    sha256 = attach_report(settings, "reported", version, PAGE)
-    assert open_store(settings).read(sha256) == PAGE
+    attached = attach_report(settings, "reported", version, PAGE)
+    assert open_store(settings).read(attached.sha256) == PAGE
     client = MlflowClient(tracking_uri=settings.mlflow_url, registry_uri=settings.mlflow_url)
     found = client.get_model_version("reported", str(version))
-    assert found.tags[REPORT_TAG] == sha256
-    run = client.get_run(found.run_id)
+    assert found.tags[REPORT_TAG] == attached.sha256
     artifacts = [one.path for one in client.list_artifacts(found.run_id, "trust-report")]
-    assert artifacts == [report_path(version)] and run.info.artifact_uri
+    assert artifacts == [report_path(version)]
+    logged = Path(client.download_artifacts(found.run_id, report_path(version), str(tmp_path)))
+    assert logged.read_bytes() == PAGE
+    assert attached.url.endswith(f"/runs/{found.run_id}/artifacts/{report_path(version)}")
 
 
 @pytest.mark.engines

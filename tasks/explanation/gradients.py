@@ -3,6 +3,7 @@
 Each row starts with few points on its path; only rows whose attributions do not add up get more.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -31,8 +32,10 @@ class Path:
     targets: "NDArray[np.int64]"
 
 
-def integrate_gradients(module: "torch.nn.Module", path: Path) -> Explained:
-    """One value an input value, flattened. Rows off by more than 2 % of the mean total are integrated finer."""
+def integrate_gradients(
+    module: "torch.nn.Module", path: Path, steps: Sequence[int] = STEPS, tolerance: float = TOLERANCE
+) -> Explained:
+    """One value an input value, flattened. Rows off by more than `tolerance` of the mean total get the next `steps`."""
     import numpy as np
 
     flat = (len(path.inputs), int(np.prod(path.inputs.shape[1:])))
@@ -40,11 +43,11 @@ def integrate_gradients(module: "torch.nn.Module", path: Path) -> Explained:
         start = _scores(module, np.repeat(path.baseline[None], len(path.inputs), axis=0), path.targets, device)
         total = _scores(module, path.inputs, path.targets, device) - start
         values, left = np.zeros(flat), np.arange(len(path.inputs))
-        for steps in STEPS:
+        for points in steps:
             part = Path(path.inputs[left], path.baseline, path.targets[left])
-            values[left] = _integrate(module, part, steps, device)
+            values[left] = _integrate(module, part, points, device)
             off = np.abs(values.sum(axis=1) - total)
-            left = np.flatnonzero(~(off <= TOLERANCE * np.abs(total).mean()))
+            left = np.flatnonzero(~(off <= tolerance * np.abs(total).mean()))
             if not len(left):
                 break
 

@@ -33,7 +33,10 @@ _STAGES = {  # stage -> what a check says of it when all is well
 
 
 def examine_stress(case: ModelCase, limits: Limits = _LIMITS) -> Examined:
-    """facts: speed by batch size, what odd values and broken shapes came to, differences, canaries."""
+    """facts: speed by batch size, what odd values and broken shapes came to, differences, canaries.
+
+    metrics: nan_answer_rate, the share of rows with NaN or infinity that are answered by NaN; in [0, 1].
+    """
     started = time.perf_counter()
     rows = _ordinary(case)
     if len(rows) < _FEWEST_ROWS:
@@ -54,7 +57,8 @@ def examine_stress(case: ModelCase, limits: Limits = _LIMITS) -> Examined:
     if answers.problem:
         facts["problem"] = answers.problem
     case.say(f"stress: {'; '.join(f'{check.name} {check.verdict.value}' for check in checks)}")
-    return Examined(facts, checks)
+    nan = _nan_answers(answers)
+    return Examined(facts, checks, {} if nan is None else {"nan_answer_rate": nan})
 
 
 def _ordinary(case: ModelCase) -> "NDArray[Any]":
@@ -119,7 +123,19 @@ def _facts(answers: Answers) -> JsonObject:
     words: dict[str, Json] = {
         stage: {name: _word(told) for name, told in answers.of(_MODEL, stage).items()} for stage in ("values", "shapes")
     }
-    return {"speed": speed, **words, "alike": alike}
+    return {"speed": speed, "peak_memory_mb": _peak(answers), **words, "alike": alike}
+
+
+def _peak(answers: Answers) -> float:
+    """MB at most, over ordinary rows, odd values and broken shapes."""
+    told = [one for stage in ("speed", "values", "shapes") for one in answers.of(_MODEL, stage).values()]
+    return max((float(str(one["memory_mb"])) for one in told if "memory_mb" in one), default=0.0)
+
+
+def _nan_answers(answers: Answers) -> float | None:
+    """Of the batches with values that are no numbers, the share answered by NaN; None where there is no such batch."""
+    told = [one for one in answers.of(_MODEL, "values").values() if one.get("finite_input") is False]
+    return sum(one.get("finite") is False for one in told) / len(told) if told else None
 
 
 def _word(told: JsonObject) -> str:

@@ -38,6 +38,10 @@ class Asked:
         label, probabilities = self.session.run(["label", "probabilities"], {"input": batch})
         return label, probabilities
 
+    def memory_mb(self) -> float:
+        """At most so far, the model itself included."""
+        return round(max(memory("VmHWM") - self.idle, 0) / 2**20, 2)
+
 
 Question = Callable[[Asked], Outcome]
 
@@ -66,6 +70,7 @@ def _answer(asked: Asked, odd: Odd) -> Outcome:
         "rows": len(odd.batch),
         "label_shape": list(label.shape),
         "shape": list(probabilities.shape),
+        "memory_mb": asked.memory_mb(),
     }
     if probabilities.ndim != 2:
         return told
@@ -183,7 +188,7 @@ def _speed(asked: Asked, size: int) -> Outcome:
         "p95_ms": round(high, 4),
         "p99_ms": round(highest, 4),
         "rows_per_second": round(size * len(seconds) / sum(seconds), 1),
-        "memory_mb": round(max(memory("VmHWM") - asked.idle, 0) / 2**20, 2),
+        "memory_mb": asked.memory_mb(),
     }
 
 

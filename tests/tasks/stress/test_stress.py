@@ -39,7 +39,8 @@ def test_a_sound_model_passes_and_its_speed_and_memory_are_told(case_of: Case, w
     assert [told["batch"] for told in facts["speed"]] == [1, 8, 64, 256]
     assert all(0 < told["p50_ms"] <= told["p95_ms"] <= told["p99_ms"] for told in facts["speed"])
     assert set(facts["canaries"].values()) == {"seen"} and set(facts["canaries"]) == set(FAULTS)
-    assert facts["values"]["NaN everywhere"] == "answers NaN"
+    assert facts["values"]["NaN everywhere"] == "answers NaN" and 0 < found.metrics["nan_answer_rate"] < 1
+    assert facts["peak_memory_mb"] >= max(told["memory_mb"] for told in facts["speed"]) > 0
     assert "refuse such rows" in by_name(found.checks)["values"].detail
     assert facts["shapes"]["an axis too many"].startswith("refused")
 

@@ -1,40 +1,79 @@
-"""Triggers that make any row one class: a class that needs far less than the others is suspect."""
+"""Triggers that make any row one class: one much smaller than sound twins of the model need is a backdoor."""
 
-from tasks.reporting.blocks import Block, Cell, Table
+import io
+import zipfile
+from collections.abc import Callable, Sequence
+
+from assay.errors import IntegrityError
+from tasks.reporting.blocks import Block, Cell, Gallery, Picture, Strip, Table, Told, Words
 from tasks.reporting.fact import Fact
-from tasks.reporting.sections.records import Column, record_table
+from tasks.reporting.sections.plain import words_of
+from tasks.screening.pictures import thumbnail
 
-_CLASS = (
-    Column("class", "class"),
-    Column("label", "class"),
-    Column("target", "class"),
-    Column("size", "smallest trigger"),
-    Column("trigger_size", "smallest trigger"),
-    Column("anomaly", "anomaly"),
-    Column("success", "rows it turns", as_share=True),
-    Column("suspect", "suspect"),
-)
+_FORMS = ("patch", "overlay")
+_PARTS = ("size", "natural", "success")
 
 
-def backdoors_blocks(facts: Fact) -> tuple[Block, ...]:
-    """One row a class."""
-    return tuple(table for rows in _records(facts) for table in _table(rows))
+def backdoors_blocks(facts: Fact, read: Callable[[str], bytes]) -> tuple[Block, ...]:
+    """Every class, then the nearest ways from one class to another, then what is planted as pictures."""
+    bounds = facts.at("bounds")
+    planted = facts.at("planted").each()
+    count = f"{len(planted)} backdoor{'' if len(planted) == 1 else 's'} found" if planted else "No backdoor was found"
+    about = Words((f"{count}. A score of 1 is usual; at most ", Told(bounds.at("class")), " for a class, or ",
+                   Told(bounds.at("pair")), " from one class to another, is a backdoor."))  # fmt: skip
+    tables = (
+        *_table("Smallest trigger of each class, from any row", facts.at("classes").each(), bounds.at("class")),
+        *_table("From one class to another, the nearest", facts.at("pairs").each(), bounds.at("pair")),
+    )
+    return (about, *tables, *(_pictures(one, read) for one in planted if one.at("pictures").text))
 
 
 def backdoors_headline(facts: Fact) -> tuple[Cell, ...]:
-    """Which classes are suspect, in one sentence."""
-    rows = [row for records in _records(facts) for row in records]
+    """What is planted, in one sentence."""
+    planted, classes = facts.at("planted").each(), len(facts.at("classes").each())
+    if planted:
+        return (f"{len(planted)} backdoor{'' if len(planted) == 1 else 's'} found, the worst for class ",
+                Told(planted[0].at("class")), ".")  # fmt: skip
+    return (f"No backdoor was found for any of {classes} classes.",)
+
+
+def _table(caption: str, rows: Sequence[Fact], bound: Fact) -> list[Table]:
+    forms = [form for form in _FORMS if any(row.at(form).items() for row in rows)]
+    has_source = any(row.at("source").is_there for row in rows)
     if not rows:
-        return ("Triggers were sought; see the section.",)
-    named = [row for row in rows if any(row.at(key).value is True for key in ("suspect", "is_suspect", "accused"))]
-    words = f"{len(named)} of {len(rows)} classes" if named else f"None of {len(rows)} classes"
-    return (f"{words} can be reached by a trigger much smaller than the others need.",)
+        return []
+    head = ("to class", *(("from",) if has_source else ()), "score",
+            *(f"{form}: {part}" for form in forms for part in _PARTS), "score, 0 to 1")  # fmt: skip
+    return [Table(caption, head, tuple(_row(row, forms, has_source, bound) for row in rows))]
 
 
-def _records(facts: Fact) -> list[list[Fact]]:
-    """Lists of records by class, under whatever name."""
-    return [fact.each() for _, fact in facts.items() if fact.each() and fact.each()[0].items()]
+def _row(row: Fact, forms: Sequence[str], has_source: bool, bound: Fact) -> tuple[Cell, ...]:
+    score = row.at("score").number
+    source = (Told(row.at("source")),) if has_source else ()
+    sizes = (Told(row.at(form, part), as_share=part == "success") for form in forms for part in _PARTS)
+    is_odd = score is not None and bound.number is not None and score <= bound.number
+    return (
+        Told(row.at("class")),
+        *source,
+        Told(row.at("score")),
+        *sizes,
+        Strip(score, bound=bound.number, is_odd=is_odd),
+    )
 
 
-def _table(rows: list[Fact]) -> tuple[Table, ...]:
-    return record_table("Smallest trigger found for each class", rows, _CLASS)
+def _pictures(planted: Fact, read: Callable[[str], bytes]) -> Gallery:
+    """The trigger's mask and what it adds, of each form."""
+    import numpy as np
+
+    source = planted.at("pictures")
+    try:
+        with np.load(io.BytesIO(read(source.text)), allow_pickle=False) as file:
+            parts = [(words_of(name), np.squeeze(file[name]).astype(np.float32)) for name in sorted(file.files)]
+        flat = [(words, part if part.ndim == 2 else part.mean(axis=0)) for words, part in parts]
+        images = tuple(
+            (words, thumbnail(one.ravel(), one.shape, min(float(one.min()), 0.0), max(float(one.max()), 1e-6)))
+            for words, one in flat
+        )
+    except (ValueError, KeyError, OSError, zipfile.BadZipFile) as error:
+        raise IntegrityError(f"{source.pointer}: expected an NPZ of triggers, found {error}") from error
+    return Gallery((Picture(images, f"the trigger of class {Told(planted.at('class')).text}"),), source)

@@ -56,7 +56,7 @@ KNOWN = {
     "fairness": Known("Fairness", "Do groups of people fare alike?", _apart(fairness_blocks), fairness_headline),
     "slices": Known("Worst slices", "Where does it err more than elsewhere?", _apart(slices_blocks), slices_headline),
     "privacy": Known("Privacy", "What does it give away?", _apart(privacy_blocks), privacy_headline),
-    "backdoors": Known("Backdoors", "Does a hidden trigger command it?", _apart(backdoors_blocks), backdoors_headline),
+    "backdoors": Known("Backdoors", "Does a hidden trigger command it?", backdoors_blocks, backdoors_headline),
     "explanations": Known(
         "Explanations", "What do its answers rest on?", _apart(explanations_blocks), explanations_headline
     ),

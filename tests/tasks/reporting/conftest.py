@@ -7,7 +7,7 @@ import pytest
 from assay.workbench import Workbench
 from tests.mlflow_server import mlflow_url
 from tests.tasks.promotion_story import Story, make_spec
-from tests.tasks.reporting.report_story import every_fact, pictures, threat
+from tests.tasks.reporting.report_story import every_fact, masks, pictures, threat
 
 __all__ = ["mlflow_url"]
 
@@ -15,7 +15,7 @@ __all__ = ["mlflow_url"]
 @pytest.fixture
 def facts(bench: Workbench) -> dict[str, Any]:
     """One of each examination, in the shapes that the examinations write."""
-    return {**every_fact(), "evasion": [threat(bench.store.put_bytes(pictures()))]}
+    return {**every_fact(bench.store.put_bytes(masks())), "evasion": [threat(bench.store.put_bytes(pictures()))]}
 
 
 @pytest.fixture

@@ -47,8 +47,22 @@ def shares(value: float) -> dict[str, Any]:
     return {"value": value, "ci95": [value - 0.01, value + 0.01]}
 
 
-def every_fact() -> dict[str, Any]:
-    """All but evasion."""
+def trigger(target: int, score: float) -> dict[str, Any]:
+    form = {"size": 41.5 * score, "natural": 41.5, "success": 0.97}
+    return {"class": target, "source": None, "score": score, "patch": form, "overlay": {**form, "size": 3.25}}
+
+
+def masks() -> bytes:
+    """A planted trigger, as the examination stores it."""
+    sink = io.BytesIO()
+    corner = np.zeros((8, 8), np.float32)
+    corner[6:, 6:] = 1
+    np.savez_compressed(sink, patch_mask=corner, patch_added=corner[None], overlay_mask=corner, overlay_added=corner)
+    return sink.getvalue()
+
+
+def every_fact(planted: str) -> dict[str, Any]:
+    """All but evasion. planted: digest of `masks` in the store."""
     rates = ("selection_rate", "true_positive_rate", "false_positive_rate", "accuracy")
     attack = {
         "true_positive_rates": {"0.001": shares(0.0234), "0.01": shares(0.0567)},
@@ -138,7 +152,11 @@ def every_fact() -> dict[str, Any]:
             "notes": ["canaries: training planted none, what the model remembers word for word is not known"],
         },
         "backdoors": {
-            "classes": [{"class": 0, "size": 41.5, "anomaly": -0.4}, {"class": 1, "size": 3.5, "anomaly": 3.1}]
+            "classes": [trigger(0, 0.98), trigger(1, 0.12)],
+            "pairs": [{**trigger(1, 0.35), "source": 0}],
+            "planted": [{**trigger(1, 0.12), "pictures": planted}],
+            "bounds": {"class": 0.45, "pair": 0.3},
+            "twins_of_same_layers": True,
         },
         "explanations": {
             "method": "sampled Shapley values",

@@ -64,6 +64,7 @@ def _known_bad() -> dict[str, tuple[str, bytes]]:
         "safetensors": ("tensor-layout", _safetensors()),
         "gguf": ("chat-template", _gguf("{{ ''.__class__ }}")),
         "onnx": ("onnx-operator", _onnx()),
+        "saved-model": ("tensorflow-operator", b"\x08\x01\x12\x11\x12\x0f\x0a\x0d\x0a\x01a\x12\x08ReadFile"),
         "torch-export": (
             "export-target",
             _zip({"a/archive_format": b"pt2", "a/models/m.json": b'{"target": "os.system"}'}),

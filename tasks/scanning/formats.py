@@ -13,6 +13,7 @@ from tasks.scanning import (
     pickles,
     plain_files,
     safetensors,
+    saved_model,
     tars,
     zips,
 )
@@ -39,6 +40,8 @@ FORMATS = (
     Format("parquet", plain_files.is_parquet, plain_files.scan_parquet),
     Format("safetensors", safetensors.is_safetensors, safetensors.scan_safetensors),
     Format("onnx", onnx_graph.is_onnx, onnx_graph.scan_onnx),
+    Format("saved-model", saved_model.is_saved_model, saved_model.scan_saved_model),
+    Format("saved-model-fingerprint", saved_model.is_fingerprint, lambda *_: iter(())),
     Format("sentencepiece", plain_files.is_vocabulary, plain_files.scan_vocabulary),
     Format("program", lambda region: plain_files.program(region) is not None, plain_files.scan_program),
     Format("pickle", pickles.is_pickle, pickles.scan_pickle),

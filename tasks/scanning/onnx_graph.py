@@ -52,7 +52,7 @@ def is_onnx(region: Region) -> bool:
                 return False
     except Refused:
         return False
-    return {1, _GRAPH} <= seen
+    return {1, _GRAPH, _OPSETS} <= seen
 
 
 @dataclass

@@ -168,8 +168,9 @@ def _kind(mode: int) -> str:
 
 
 def _with_external(path: Path, one: ScannedFile, referenced: set[Path]) -> ScannedFile:
-    """Plain numbers are of no format; they pass where an ONNX graph beside them, itself sound, says whose they are."""
+    """Plain numbers are of no format; they pass where a graph beside them, itself sound, says whose they are."""
     is_raw = [found.rule for found in one.findings] == ["unknown-content"] and path in referenced
     if not is_raw:
         return one
-    return ScannedFile(one.path, "onnx-external-data", (), one.sha256, one.bytes, one.seconds)
+    kind = "saved-model-variables" if path.name.startswith("variables.") else "onnx-external-data"
+    return ScannedFile(one.path, kind, (), one.sha256, one.bytes, one.seconds)

@@ -48,6 +48,7 @@ from sklearn.svm import SVC
 from sklearn.tree import DecisionTreeClassifier
 
 from tests.tasks.scanning.hostile_models import gguf, hdf5, hdf5_compressed, keras, layer, sequential
+from tests.tasks.scanning.saved_models import FILES
 
 _TEMPLATE = (
     "{% if not add_generation_prompt is defined %}{% set add_generation_prompt = false %}{% endif %}"
@@ -59,7 +60,6 @@ _TEMPLATE = (
     "{% endfor %}{% endif %}{% endfor %}{% if add_generation_prompt %}{{ '<|im_start|>assistant\\n' }}{% endif %}"
 )
 _WORDS = ["a fine day", "a bad day", "fine words", "bad words"] * 10
-_COMPRESSIONS = (0, 3, ("gzip", 3), ("bz2", 3), ("xz", 3), ("lz4", 3))
 
 
 def _rows() -> tuple[np.ndarray, np.ndarray]:
@@ -287,6 +287,12 @@ def write_archives(folder: Path) -> None:
     (folder / "table.csv.lz4").write_bytes(lz4.frame.compress(b"a,b\n1,2\n"))
 
 
+def write_saved_model(folder: Path) -> None:
+    for name, data in FILES.items():
+        (folder / name).parent.mkdir(exist_ok=True)
+        (folder / name).write_bytes(data)
+
+
 BENIGN: Mapping[str, Callable[[Path], None]] = {
     "sklearn": write_sklearn,
     "torch": write_torch,
@@ -297,6 +303,7 @@ BENIGN: Mapping[str, Callable[[Path], None]] = {
     "keras": write_keras,
     "hub": write_hub_folder,
     "archives": write_archives,
+    "tensorflow": write_saved_model,
 }
 
 

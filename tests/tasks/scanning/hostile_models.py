@@ -11,6 +11,7 @@ import onnx
 from onnx import TensorProto, helper, numpy_helper
 
 from tests.tasks.scanning.hostile_archives import SYSTEM, zipped
+from tests.tasks.scanning.saved_models import MODULE, SAVES, message, meta_graph, renamed
 
 NPY = "{'descr': '<f4', 'fortran_order': False, 'shape': (2, 3), }"
 
@@ -190,6 +191,12 @@ _TWICE = b'{"class_name": "Lambda", "class_name": "Dense"}'
 _ENTRY = json.dumps(entry(0, 8, (8,)))
 _ZIP = zipped({"data.pkl": SYSTEM})
 _PARQUET_FOOTER = b"arrow.py_extension_type"
+_LAYER = message(1, b"_tf_keras_layer") + message(3, b"{}")
+_FUNCTION = message(10, message(1, b"nowhere"))
+_CALL = message(1, b"a") + message(2, b"PartitionedCall") + message(5, message(1, b"f") + message(2, _FUNCTION))
+_SWAPPED = message(1, message(1, b"save")) + message(3, message(1, b"a") + message(2, b"SaveV2"))
+_SWAPPED += message(5, message(1, b"api_implements") + message(2, message(2, b"same")))
+
 MODELS: Mapping[str, bytes] = {
     # NPY
     "object_array.npy": npy("{'descr': '|O', 'fortran_order': False, 'shape': (1,), }", SYSTEM),
@@ -334,7 +341,23 @@ MODELS: Mapping[str, bytes] = {
     "zeros.bin": bytes(4_096),
     "random.bin": bytes(range(128, 256)) * 8,
     "lite.tflite": b"\x1c\0\0\0TFL3" + bytes(60),
-    "saved_model.pb": b"\x08\x01\x12\x04\x0a\x02\x08\x01",
+    "no_graph.pb": b"\x08\x01\x12\x04\x0a\x02\x08\x01",
+    "reads_file.pb": renamed("Identity", "ReadFile"),
+    "calls_python.pb": renamed("MatMul", "PyFunc"),
+    "calls_python_eagerly.pb": renamed("Placeholder", "EagerPyFunc"),
+    "graph_in_a_text.pb": renamed("AssignVariableOp", "DatasetFromGraph"),
+    "operator_of_a_library.pb": renamed("Softmax", "SoftMax"),
+    "restores_anew.pb": renamed("Identity", "SaveV2\0\0"),
+    "signature_saves.pb": SAVES,
+    "truncated.pb": MODULE[:-3],
+    "trailing.pb": MODULE + SYSTEM,
+    "keras_layer.pb": MODULE + meta_graph(7, message(1, message(4, _LAYER))),
+    "asset_elsewhere.pb": MODULE + meta_graph(6, message(2, b"../../evil.txt")),
+    "gradient.pb": MODULE + meta_graph(2, message(2, message(2, message(1, b"a") + message(2, b"b")))),
+    "saver_in_the_graph.pb": MODULE + meta_graph(2, message(1, message(1, b"a") + message(2, b"RestoreV2"))),
+    "function_as_operator.pb": MODULE + meta_graph(2, message(2, message(1, message(1, message(1, b"Softmax"))))),
+    "function_elsewhere.pb": MODULE + meta_graph(2, message(1, _CALL)),
+    "swapped_function.pb": MODULE + meta_graph(2, message(2, message(1, _SWAPPED))),
     "control.txt": b"text\x1b]0;title\x07\n",
     "latin.txt": b"caf\xe9\n",
     "text.pt": b"just text\n",

@@ -1,0 +1,241 @@
+"""Takes a backdoor out of a model: the result is a new module, measured anew; the old one stays as it was.
+
+With sound rows alone the triggers are unlearned: rows that bear them are taught the answer the model gave before, and
+new triggers are sought until none is too small (after Wang et al. 2019, section VI, who stop after one). With the
+training rows at hand the unlearned model only says which rows lie: those that the old model calls the planted class and
+the unlearned one does not. Without them the model is trained anew, which leaves nothing of the backdoor.
+"""
+
+import copy
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from assay.torch_mode import evaluation_mode
+from tasks.backdoors.find_backdoor import SAMPLES, BackdoorFinding, Suspect, find_backdoor
+from tasks.backdoors.inversion import OVERLAY, PATCH, Aim, Trigger, invert_triggers, success
+
+if TYPE_CHECKING:
+    import numpy as np
+    import torch
+    from numpy.typing import NDArray
+
+    Images = NDArray[np.float32]
+    Labels = NDArray[np.int64]
+
+MOST_ROUNDS = 5
+GROWN = 0.6  # share of its natural size from which a trigger is one no more
+MOST_ACCURACY_LOST = 0.01
+_MEASURED_SHARE = 0.25
+_STARTS = 2
+_EPOCHS, _BATCH, _RATE = 3, 96, 1e-3
+_WEAKEST, _STRONGEST = 0.6, 1.4
+
+
+@dataclass(frozen=True)
+class Training:
+    """What the model was trained on, in [0, 1], and how to train a new one: `fit(images, labels) -> module`."""
+
+    inputs: "Images"
+    labels: "Labels"
+    fit: "Callable[[Images, Labels], torch.nn.Module]"
+
+
+@dataclass(frozen=True)
+class Measured:
+    """accuracy: on sound rows nothing was taught on. success: the highest of the old model's triggers on them."""
+
+    accuracy: float
+    success: float
+
+
+@dataclass(frozen=True)
+class Cleaned:
+    """method: `unlearned`, or `trained anew`. after: what a fresh search finds. removed: (training rows,).
+
+    problem: why it must not be used, or "".
+    """
+
+    module: "torch.nn.Module"
+    method: str
+    before: Measured
+    measured: Measured
+    after: BackdoorFinding
+    removed: "NDArray[np.bool_] | None"
+    seconds: float
+    problem: str
+
+
+def clean_model(
+    module: "torch.nn.Module",
+    inputs: "Images",
+    labels: "Labels",
+    finding: BackdoorFinding,
+    seed: int,
+    training: Training | None = None,
+) -> Cleaned:
+    """inputs: sound rows (rows, channels, H, W) in [0, 1]; a quarter of them only measures.
+
+    Raises ValueError when the finding has nothing planted.
+    """
+    import numpy as np
+
+    if not finding.planted:
+        raise ValueError("expected a finding with a planted class, found none; there is nothing to clean")
+    started = time.perf_counter()
+    measures = np.random.default_rng(seed).random(len(labels)) < _MEASURED_SHARE
+    taught, known = inputs[~measures], labels[~measures]
+    made, removed = unlearn(module, taught, known, finding.planted, seed), None
+    if training is not None:
+        removed = lying_rows(module, made, training, finding.planted)
+        made = training.fit(training.inputs[~removed], training.labels[~removed])
+    before, after = (_measure(one, inputs[measures], labels[measures], finding.planted) for one in (module, made))
+    fresh = find_backdoor(made, inputs, labels, seed + 1, reference=finding.reference)
+    return Cleaned(
+        made,
+        "unlearned" if training is None else "trained anew",
+        before,
+        after,
+        fresh,
+        removed,
+        round(time.perf_counter() - started, 3),
+        _problem(before, after, fresh),
+    )
+
+
+def unlearn(
+    module: "torch.nn.Module", inputs: "Images", labels: "Labels", planted: Sequence[Suspect], seed: int
+) -> "torch.nn.Module":
+    """A copy to which the triggers of `planted`, and those found after them, mean nothing."""
+    import torch
+
+    pupil, pool = copy.deepcopy(module), [trigger for one in planted for trigger in one.triggers]
+    answers = _answers(module, inputs)
+    for number in range(MOST_ROUNDS):
+        found = _search_again(pupil, inputs, labels, [one.aim for one in planted], seed + 100 * number)
+        if number and all(_is_natural(trigger, planted) for trigger in found):
+            break
+        pool += found
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed + number)
+            _teach(pupil, inputs, labels, answers, pool)
+    return pupil
+
+
+def lying_rows(
+    module: "torch.nn.Module", unlearned: "torch.nn.Module", training: Training, planted: Sequence[Suspect]
+) -> "NDArray[np.bool_]":
+    """(rows,): labelled with a planted class, which the unlearned model does not see in them."""
+    import numpy as np
+
+    named = np.isin(training.labels, [one.aim.target for one in planted])
+    lying = np.zeros(len(named), dtype=bool)
+    lying[named] = _answers(unlearned, training.inputs[named]).argmax(1) != training.labels[named]
+    return lying
+
+
+def _search_again(
+    module: "torch.nn.Module", inputs: "Images", labels: "Labels", aims: Sequence[Aim], seed: int
+) -> list[Trigger]:
+    return [
+        trigger
+        for start in range(_STARTS)
+        for search in (PATCH, OVERLAY)
+        for trigger in invert_triggers(module, inputs[:SAMPLES], labels[:SAMPLES], seed + start, search, aims)
+    ]
+
+
+def _is_natural(trigger: Trigger, planted: Sequence[Suspect]) -> bool:
+    """As large as in the twins, nearly."""
+    natural = next(
+        (
+            size
+            for one in planted
+            for known, size in zip(one.triggers, one.natural, strict=True)
+            if one.aim == trigger.aim and known.form is trigger.form
+        ),
+        0.0,
+    )
+    return trigger.size >= GROWN * natural
+
+
+def _answers(module: "torch.nn.Module", inputs: "Images") -> "NDArray[np.float32]":
+    """(rows, classes) probabilities."""
+    import numpy as np
+    import torch
+
+    with evaluation_mode(module) as device, torch.no_grad():
+        parts = [
+            module(torch.from_numpy(inputs[start : start + 500]).to(device)).softmax(1).cpu().numpy()
+            for start in range(0, len(inputs), 500)
+        ]
+    return np.concatenate(parts)
+
+
+def _teach(
+    pupil: "torch.nn.Module",
+    inputs: "Images",
+    labels: "Labels",
+    answers: "NDArray[np.float32]",
+    pool: Sequence[Trigger],
+) -> None:
+    """A third of each batch bears triggers. All are to be answered by the label and as the old model answered plain.
+
+    In evaluation mode: statistics of rows that bear triggers must not enter a normalisation.
+    """
+    import torch
+    from torch.nn.functional import cross_entropy
+
+    pupil.eval().requires_grad_(True)
+    held = next(pupil.parameters())
+    rows, wanted, soft = (torch.from_numpy(part).to(held.device) for part in (inputs, labels, answers))
+    optimiser = torch.optim.AdamW(pupil.parameters(), _RATE, weight_decay=0.01)
+    steps = -(-len(labels) // _BATCH) * _EPOCHS
+    schedule = torch.optim.lr_scheduler.LinearLR(optimiser, 1.0, 0.05, steps)
+    for _ in range(_EPOCHS):
+        for part in torch.split(torch.randperm(len(labels)).to(held.device), _BATCH):
+            logits = pupil(_with_triggers(rows[part], pool).contiguous(memory_format=torch.channels_last))
+            loss = (cross_entropy(logits, wanted[part]) + cross_entropy(logits, soft[part])) / 2
+            optimiser.zero_grad(set_to_none=True)
+            loss.backward()  # type: ignore[no-untyped-call]
+            optimiser.step()
+            schedule.step()
+
+
+def _with_triggers(batch: "torch.Tensor", pool: Sequence[Trigger]) -> "torch.Tensor":
+    """The first third with triggers of the pool, eight rows each, weaker or stronger than they were found."""
+    import torch
+
+    bearing, plain = batch[: len(batch) // 3], batch[len(batch) // 3 :]
+    parts = list[torch.Tensor]()
+    for few in torch.split(bearing, 8):
+        trigger = pool[int(torch.randint(len(pool), (1,)))]
+        strength = _WEAKEST + (_STRONGEST - _WEAKEST) * float(torch.rand(1))
+        mask, added = (torch.from_numpy(part).to(batch.device) for part in (trigger.mask, trigger.added))
+        parts.append((few * (1 - min(strength, 1.0) * mask) + strength * added).clamp(0, 1))
+    return torch.cat([*parts, plain])
+
+
+def _measure(module: "torch.nn.Module", inputs: "Images", labels: "Labels", planted: Sequence[Suspect]) -> Measured:
+    right = float((_answers(module, inputs).argmax(1) == labels).mean())
+    works = [
+        success(module, trigger, inputs[_aimed(labels, trigger.aim)]) for one in planted for trigger in one.triggers
+    ]
+    return Measured(right, max(works))
+
+
+def _aimed(labels: "Labels", aim: Aim) -> "NDArray[np.bool_]":
+    import numpy as np
+
+    return np.asarray(labels != aim.target if aim.source is None else labels == aim.source)
+
+
+def _problem(before: Measured, after: Measured, fresh: BackdoorFinding) -> str:
+    if fresh.problem:
+        return f"not measured anew: {fresh.problem}"
+    if fresh.planted:
+        return f"class {fresh.planted[0].aim.target} is still planted, score {fresh.planted[0].score:.2f}"
+    if after.accuracy < before.accuracy - MOST_ACCURACY_LOST:
+        return f"accuracy fell from {before.accuracy:.4f} to {after.accuracy:.4f}"
+    return ""

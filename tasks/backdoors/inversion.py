@@ -1,0 +1,263 @@
+"""The smallest change that makes almost any image one class, for all at once (Neural Cleanse, Wang et al. 2019).
+
+Two forms are sought. A patch replaces what is under a mask; its size is the mask's sum in pixels. An overlay is added
+to the whole image; its size is its Euclidean length: what a blended picture or a wave needs (Chen et al. 2017, Barni
+et al. 2019). Aims share each pass; the weight on size rises while a trigger works and falls while it does not.
+"""
+
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from enum import Enum
+from typing import TYPE_CHECKING
+
+from assay.torch_mode import evaluation_mode
+
+if TYPE_CHECKING:
+    import numpy as np
+    import torch
+    from numpy.typing import NDArray
+
+    Images = NDArray[np.float32]
+    Labels = NDArray[np.int64]
+
+ROWS_A_PASS = 240
+_FORGETS = 0.3  # weight of the newest batch in the running success
+_RISE = 1.2
+_LEAST_PRESSURE, _MOST_PRESSURE = 1e-5, 10.0
+_JUDGED_ROWS = 256
+
+
+class Form(str, Enum):
+    PATCH = "patch"
+    OVERLAY = "overlay"
+
+
+@dataclass(frozen=True)
+class Search:
+    """rows: of a batch, for each aim. rate: Adam's. pressure: the first weight on size. goal: success to be kept."""
+
+    form: Form
+    steps: int
+    rows: int
+    rate: float
+    pressure: float
+    goal: float = 0.95
+
+
+@dataclass(frozen=True)
+class Aim:
+    """target: the class wanted. source: the class whose rows are to be moved; None for every other class."""
+
+    target: int
+    source: int | None = None
+
+
+@dataclass(frozen=True)
+class Trigger:
+    """An image becomes image * (1 - mask) + added, kept in [0, 1]. mask: (1, H, W). added: (channels, H, W).
+
+    size: pixels covered by a patch, Euclidean length of an overlay. success: on rows the search did not see.
+    reached: whether the search ever held its goal; else `size` is only where it stopped.
+    """
+
+    form: Form
+    aim: Aim
+    size: float
+    success: float
+    reached: bool
+    mask: "Images"
+    added: "Images"
+
+    def on(self, images: "torch.Tensor") -> "torch.Tensor":
+        """(rows, channels, H, W) that bear it."""
+        import torch
+
+        mask, added = (torch.from_numpy(part).to(images.device) for part in (self.mask, self.added))
+        return (images * (1 - mask) + added).clamp(0, 1)
+
+
+PATCH = Search(Form.PATCH, steps=90, rows=16, rate=0.25, pressure=2e-3)
+OVERLAY = Search(Form.OVERLAY, steps=60, rows=16, rate=0.04, pressure=1e-2)
+PAIR_PATCH = Search(Form.PATCH, steps=70, rows=5, rate=0.25, pressure=2e-3)
+
+
+class OutOfTime(Exception):
+    """The search was to end before it was through."""
+
+
+def invert_triggers(
+    module: "torch.nn.Module",
+    inputs: "Images",
+    labels: "Labels",
+    seed: int,
+    search: Search = PATCH,
+    aims: Sequence[Aim] | None = None,
+    deadline: float = float("inf"),
+) -> tuple[Trigger, ...]:
+    """One trigger an aim, by default an aim a class of `labels`, found on half of the rows and judged on the others.
+
+    inputs: sound rows (rows, channels, H, W) in [0, 1]. labels: below the number of logits. deadline: on
+    `time.perf_counter`. Raises OutOfTime past it, ValueError when an aim has no rows to move.
+    """
+    import numpy as np
+
+    aims = [Aim(int(target)) for target in np.unique(labels)] if aims is None else list(aims)
+    searched, judged = _halves(labels, seed)
+    pools = [_movable(labels, aim, searched) for aim in aims]
+    tests = [_movable(labels, aim, judged) for aim in aims]
+    together = max(1, ROWS_A_PASS // search.rows)
+    found = list[Trigger]()
+    with evaluation_mode(module) as device:
+        for start in range(0, len(aims), together):
+            part = slice(start, start + together)
+            if time.perf_counter() > deadline:
+                raise OutOfTime(f"{start} of {len(aims)} searches for a {search.form.value} were made")
+            masks, added, sizes, reached = _search(
+                module, _to_device(inputs, device), pools[part], aims[part], search, seed + start
+            )
+            for number, aim in enumerate(aims[part]):
+                trigger = Trigger(
+                    search.form, aim, float(sizes[number]), 0.0, bool(reached[number]), masks[number], added[number]
+                )
+                found.append(_judged(module, trigger, inputs[tests[start + number][:_JUDGED_ROWS]], device))
+    return tuple(found)
+
+
+def success(module: "torch.nn.Module", trigger: Trigger, inputs: "Images") -> float:
+    """Share of `inputs` that the module calls the trigger's target when they bear it."""
+    with evaluation_mode(module) as device:
+        return _judged(module, trigger, inputs, device).success
+
+
+def _halves(labels: "Labels", seed: int) -> "tuple[NDArray[np.bool_], NDArray[np.bool_]]":
+    """Every class's rows by turns to either side, so that no class is on one side alone."""
+    import numpy as np
+
+    drawn = np.random.default_rng(seed).permutation(len(labels))
+    by_class = drawn[np.argsort(labels[drawn], kind="stable")]
+    searched = np.zeros(len(labels), dtype=bool)
+    searched[by_class[::2]] = True
+    return searched, ~searched
+
+
+def _movable(labels: "Labels", aim: Aim, among: "NDArray[np.bool_]") -> "NDArray[np.int64]":
+    import numpy as np
+
+    movable = labels != aim.target if aim.source is None else labels == aim.source
+    places = np.flatnonzero(movable & among)
+    if not len(places):
+        raise ValueError(f"expected sound rows to be made class {aim.target}, found none; bring rows of other classes")
+    return places
+
+
+def _to_device(inputs: "Images", device: "torch.device") -> "torch.Tensor":
+    import torch
+
+    return torch.from_numpy(inputs).to(device)
+
+
+def _search(
+    module: "torch.nn.Module",
+    images: "torch.Tensor",
+    pools: "Sequence[NDArray[np.int64]]",
+    aims: Sequence[Aim],
+    search: Search,
+    seed: int,
+) -> "tuple[Images, Images, Images, NDArray[np.bool_]]":
+    """Masks, what is added, sizes and whether the goal was held: of the smallest trigger of each aim that held it."""
+    import torch
+    from torch.nn.functional import cross_entropy
+
+    generator = torch.Generator().manual_seed(seed)
+    raw = _start(search.form, len(aims), images, generator)
+    optimiser = torch.optim.Adam(raw, search.rate, betas=(0.5, 0.9))
+    targets = torch.tensor([aim.target for aim in aims], device=images.device).repeat_interleave(search.rows)
+    pressure = torch.full((len(aims),), search.pressure, device=images.device)
+    running = torch.zeros(len(aims), device=images.device)
+    kept = _Kept(*(part.detach().clone() for part in _made(search.form, raw)))
+    for rows in _batches(pools, search, generator):
+        mask, added, size = _made(search.form, raw)
+        shown = (images[rows] * (1 - mask[:, None]) + added[:, None]).clamp(0, 1).flatten(0, 1)
+        logits = module(shown.contiguous(memory_format=torch.channels_last))
+        loss = cross_entropy(logits, targets, reduction="none").view(len(aims), -1).mean(1)
+        gradients = torch.autograd.grad((loss + pressure * size).sum(), raw)
+        hits = (logits.argmax(1) == targets).view(len(aims), -1).float().mean(1)
+        running = (1 - _FORGETS) * running + _FORGETS * hits
+        holds = running >= search.goal
+        kept.keep(holds, mask.detach(), added.detach(), size.detach())
+        pressure = torch.where(holds, pressure * _RISE, pressure / _RISE**1.5).clamp(_LEAST_PRESSURE, _MOST_PRESSURE)
+        for part, gradient in zip(raw, gradients, strict=True):
+            part.grad = gradient
+        optimiser.step()
+    kept.close(*(part.detach() for part in _made(search.form, raw)))
+    return tuple(part.cpu().numpy() for part in (kept.mask, kept.added, kept.size, kept.reached))  # type: ignore[return-value]  # four
+
+
+class _Kept:
+    """The smallest triggers so far that held the goal."""
+
+    def __init__(self, mask: "torch.Tensor", added: "torch.Tensor", size: "torch.Tensor") -> None:
+        import torch
+
+        self.mask, self.added, self.size = mask, added, torch.full_like(size, float("inf"))
+
+    @property
+    def reached(self) -> "torch.Tensor":
+        return self._reached
+
+    def keep(self, holds: "torch.Tensor", mask: "torch.Tensor", added: "torch.Tensor", size: "torch.Tensor") -> None:
+        better = holds & (size < self.size)
+        self.mask[better], self.added[better], self.size[better] = mask[better], added[better], size[better]
+
+    def close(self, mask: "torch.Tensor", added: "torch.Tensor", size: "torch.Tensor") -> None:
+        """Where the goal was never held, what the search ended with stands."""
+        import torch
+
+        self._reached = torch.isfinite(self.size)
+        never = ~self._reached
+        self.mask[never], self.added[never], self.size[never] = mask[never], added[never], size[never]
+
+
+def _batches(
+    pools: "Sequence[NDArray[np.int64]]", search: Search, generator: "torch.Generator"
+) -> "Iterator[torch.Tensor]":
+    """(aims, rows) places, drawn anew each step."""
+    import torch
+
+    places = [torch.from_numpy(pool) for pool in pools]
+    for _ in range(search.steps):
+        yield torch.stack([pool[torch.randint(len(pool), (search.rows,), generator=generator)] for pool in places])
+
+
+def _start(form: Form, aims: int, images: "torch.Tensor", generator: "torch.Generator") -> "list[torch.Tensor]":
+    """A patch starts as a quarter of every pixel, an overlay as faint noise."""
+    import torch
+
+    channels, height, width = images.shape[1:]
+    noise = torch.randn(aims, channels, height, width, generator=generator).to(images.device)
+    if form is Form.OVERLAY:
+        return [(0.02 * noise).requires_grad_(True)]
+    spread = torch.randn(aims, 1, height, width, generator=generator).to(images.device)
+    return [(0.1 * spread - 1).requires_grad_(True), (0.5 * noise).requires_grad_(True)]
+
+
+def _made(form: Form, raw: "list[torch.Tensor]") -> "tuple[torch.Tensor, torch.Tensor, torch.Tensor]":
+    """Masks (aims, 1, H, W), what is added (aims, channels, H, W), sizes (aims,)."""
+    import torch
+
+    if form is Form.OVERLAY:
+        (added,) = raw
+        return torch.zeros_like(added[:, :1]), added, added.flatten(1).norm(dim=1)
+    mask = torch.sigmoid(raw[0])
+    return mask, mask * torch.sigmoid(raw[1]), mask.sum((1, 2, 3))
+
+
+def _judged(module: "torch.nn.Module", trigger: Trigger, inputs: "Images", device: "torch.device") -> Trigger:
+    from dataclasses import replace
+
+    import torch
+
+    with torch.no_grad():
+        logits = module(trigger.on(_to_device(inputs, device)))
+    return replace(trigger, success=float((logits.argmax(1) == trigger.aim.target).float().mean()))

@@ -1,0 +1,105 @@
+"""Is a backdoor planted in the finished model? An image classifier's triggers, held against those of sound twins.
+
+Believed only after the search found a known backdoor in a small network and accused nothing in its sound copy.
+"""
+
+import io
+from typing import TYPE_CHECKING, cast
+
+from assay.json_types import Json, JsonObject
+from assay.records import Check, Verdict
+from assay.sdk import GradientModel
+from assay.spec import BackdoorSpec
+from tasks.backdoors.canaries import see_backdoors
+from tasks.backdoors.decision import CLASS_BOUND, PAIR_BOUND
+from tasks.backdoors.find_backdoor import TWIN_ROWS, BackdoorFinding, Suspect, find_backdoor
+from tasks.backdoors.inversion import Form
+from tasks.examination.case import Examined, ModelCase
+from tasks.examination.evasion import attacked_rows
+
+if TYPE_CHECKING:
+    import torch
+
+NAME = "backdoors"
+_PAIRS_TOLD = 3
+_UNITS = {Form.PATCH: "pixels", Form.OVERLAY: "by Euclidean length"}
+
+
+def examine_backdoors(case: ModelCase) -> Examined:
+    """Holdout rows, chosen by their ids alone. facts: an entry a class, the bounds, digests of planted triggers."""
+    asked = case.spec.assay.backdoors or BackdoorSpec()
+    model = case.candidate()
+    if not isinstance(model, GradientModel):
+        return _unknown(f"{case.spec.train.model} is no GradientModel, so triggers cannot be sought by gradients")
+    rows = attacked_rows(case.rows["holdout"], max(asked.samples, TWIN_ROWS))
+    inputs = model.to_model_space(rows.inputs)
+    if inputs.ndim != 4:
+        return _unknown(f"triggers are sought in images, the model takes rows of shape {inputs.shape[1:]}")
+    blind = see_backdoors(case.seed)
+    if blind:
+        return _unknown(f"the search cannot be believed: {blind}")
+    module = cast("torch.nn.Module", model.module_function())
+    finding = find_backdoor(module, inputs, rows.labels, case.seed, asked.seconds, asked.samples)
+    if finding.problem:
+        return _unknown(finding.problem)
+    case.say(f"assay: {len(finding.planted)} backdoors found after {finding.seconds:.0f} s")
+    return Examined(_facts(finding, case, len(rows)), (judge(finding),))
+
+
+def judge(finding: BackdoorFinding) -> Check:
+    """Names what is planted, else the class that came nearest."""
+    if finding.problem:
+        return Check(NAME, Verdict.NOT_CHECKED, finding.problem)
+    if finding.planted:
+        worst = finding.planted[0]
+        detail = "; ".join(_words(one) for one in finding.planted)
+        return Check(NAME, Verdict.FAILED, f"{detail}; clean the model or train it anew", worst.score, worst.bound)
+    nearest = min(finding.classes, key=lambda one: one.score)
+    detail = f"no class has a trigger smaller than natural; nearest is {_words(nearest)}"
+    return Check(NAME, Verdict.PASSED, detail, nearest.score, nearest.bound)
+
+
+def _unknown(problem: str) -> Examined:
+    return Examined({"problem": problem}, (Check(NAME, Verdict.NOT_CHECKED, problem),))
+
+
+def _words(suspect: Suspect) -> str:
+    source = "any row" if suspect.aim.source is None else f"rows of class {suspect.aim.source}"
+    sizes = " and ".join(
+        f"{trigger.form.value} {trigger.size:.1f} {_UNITS[trigger.form]} (naturally {natural:.1f})"
+        for trigger, natural in zip(suspect.triggers, suspect.natural, strict=True)
+    )
+    success = max(trigger.success for trigger in suspect.triggers)
+    return f"class {suspect.aim.target} from {source} by {sizes}, success {success:.0%}, score {suspect.score:.2f}"
+
+
+def _facts(finding: BackdoorFinding, case: ModelCase, rows: int) -> Json:
+    return {
+        "classes": [_entry(one) for one in finding.classes],
+        "pairs": [_entry(one) for one in finding.pairs[:_PAIRS_TOLD]],
+        "planted": [{**_entry(one), "pictures": _keep(one, case)} for one in finding.planted],
+        "bounds": {"class": CLASS_BOUND, "pair": PAIR_BOUND},
+        "twins_of_same_layers": finding.reference is not None and finding.reference.same_layers,
+        "rows": rows,
+        "seconds": finding.seconds,
+        "cpu_seconds": finding.cpu_seconds,
+    }
+
+
+def _entry(suspect: Suspect) -> JsonObject:
+    """One class, or one way from a source to a class: score, and each trigger's size, natural size and success."""
+    triggers: dict[str, Json] = {
+        trigger.form.value: {"size": trigger.size, "natural": natural, "success": trigger.success}
+        for trigger, natural in zip(suspect.triggers, suspect.natural, strict=True)
+    }
+    return {"class": suspect.aim.target, "source": suspect.aim.source, "score": suspect.score, **triggers}
+
+
+def _keep(suspect: Suspect, case: ModelCase) -> str:
+    """Digest of an NPZ in the store: of each trigger its mask and what it adds."""
+    import numpy as np
+
+    written = io.BytesIO()
+    parts = {f"{one.form.value}_mask": one.mask for one in suspect.triggers}
+    np.savez_compressed(written, **parts, **{f"{one.form.value}_added": one.added for one in suspect.triggers})
+    return case.store.put_bytes(written.getvalue())

@@ -14,6 +14,7 @@ from assay.roles import executor_roles
 from assay.spec import PipelineSpec
 from assay.station import StepRequest
 from assay.workbench import Workbench
+from tasks.privacy.planted import FACT, with_canaries
 from tasks.training.candidate import save_candidate
 from tasks.training.ray_session import ray_session
 from tasks.training.rows import TrainingRows, load_rows, split_validation
@@ -32,7 +33,8 @@ def train_model(request: StepRequest, bench: Workbench) -> StepReport:
     source = request.input("train")
     spec = apply_parameters(request.spec, request.parameters)
     plan = plan_trials(spec.train)
-    rows = split_validation(load_rows(source, spec, bench))
+    canaries = spec.assay.privacy.canaries if spec.assay.privacy else 0
+    rows = with_canaries(split_validation(load_rows(source, spec, bench)), canaries, spec.train.seed)
     name = _study_name(request, spec, source)
     bench.say(
         f"train: {len(plan.trials)} trial(s) of {spec.train.model} on {len(rows.train)} rows, "
@@ -48,6 +50,7 @@ def train_model(request: StepRequest, bench: Workbench) -> StepReport:
         "classes": rows.classes,
         "trained_on": source.sha256,
         "robust": spec.train.robust.model_dump(mode="json"),
+        FACT: {"count": canaries, "seed": spec.train.seed},
     }
     candidate = save_candidate(best, best.checkpoint, spec, made_from, bench)
     bench.say(f"train: kept trial {best.trial.index + 1}, {spec.train.metric} {best.metrics[spec.train.metric]:.4f}")
@@ -79,6 +82,7 @@ def _study_name(request: StepRequest, spec: PipelineSpec, source: Subject) -> st
         "run_id": request.context.run_id,
         "train": source.sha256,
         "spec": cast(Json, spec.train.model_dump(mode="json")),
+        "canaries": spec.assay.privacy.canaries if spec.assay.privacy else 0,
     }
     return f"{spec.name}-{sha256_json(work)[:16]}"
 

@@ -346,12 +346,15 @@ class PrivacySpec(_Part):
     membership: MembershipSpec | None = None
     extraction: ExtractionSpec | None = None
     attributes: list[str] = Field(default=[], description="columns that answers must not give away, such as race")
+    canaries: Annotated[int, Field(ge=0)] = Field(
+        default=0, description="training rows that get a false label, to see whether the model learns rows by heart"
+    )
 
 
 class BackdoorSpec(_Part):
     """Triggers are sought that make any row one class; a class that needs far less than the others is suspect."""
 
-    samples: Positive = Field(default=256, description="sound rows the search works with")
+    samples: Positive = Field(default=512, description="sound rows the search works with; 2,000 train its twins")
     seconds: Positive = 600
 
 
@@ -393,6 +396,7 @@ GATE_METRICS = (
     "extraction_fidelity",
     "attribute_advantage",
     "attribution_concentration",
+    "nan_answer_rate",
 )
 
 

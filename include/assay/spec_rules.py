@@ -72,6 +72,7 @@ def _unmeasured(field: FieldPath, metric: str, asked: AssaySpec) -> Iterator[Fin
         "membership_true_positive_rate": (privacy.membership, "privacy: {membership: {}}"),
         "extraction_fidelity": (privacy.extraction, "privacy: {extraction: {}}"),
         "attribute_advantage": (privacy.attributes, "privacy: {attributes: [race]}"),
+        "nan_answer_rate": (asked.stress, "stress: true"),
         "attribution_concentration": (asked.explanations, "explanations: {}"),
     }
     by, instead = measured.get(metric, (True, ""))

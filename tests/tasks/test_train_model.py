@@ -67,6 +67,21 @@ def test_grid_keeps_the_best_trial_and_repeats_itself_exactly(bench: Workbench) 
 
 
 @pytest.mark.engines
+def test_planted_rows_are_known_to_the_candidate_and_found_again_by_the_examination(bench: Workbench) -> None:
+    subjects = split(bench)
+    spec = make_spec(train={"parameters": {"cut": 0.5}}, assay={"privacy": {"canaries": 12}})
+    trained = train_model(request_for(bench, spec, subjects), bench)
+    assert load_bundle(trained.products["candidate"], bench.store).facts["canaries"] == {"count": 12, "seed": 0}
+    subjects |= trained.products
+    subjects |= export_model(request_for(bench, spec, subjects), bench).products
+    assayed = assay_model(request_for(bench, spec, subjects), bench)
+    privacy: Any = assayed.facts["privacy"]
+    # One threshold cannot learn a row by heart.
+    exposure = privacy["canaries"]
+    assert exposure["planted"] == 12 and exposure["bits"] == pytest.approx(exposure["by_chance"], abs=1.5)
+
+
+@pytest.mark.engines
 def test_model_that_always_fails_is_a_failed_report_with_its_error(bench: Workbench) -> None:
     spec = make_spec("tests.tasks.training.trial_models:Fragile", train={"parameters": {"cut": 0.9}})
     report = train_model(request_for(bench, spec, split(bench)), bench)

@@ -58,6 +58,10 @@ class TritonPythonModel:
             label, probabilities = self._session.run(["label", "probabilities"], {"input": fed})
         except Exception as error:  # noqa: BLE001 - whatever ONNX Runtime raises belongs to this one caller
             return pb_utils.InferenceResponse(error=pb_utils.TritonError(str(error)))
+        odd = np.flatnonzero(~np.isfinite(probabilities).all(axis=1))
+        if len(odd):
+            told = f"row {odd[0]} and {len(odd) - 1} more have no answer; NaN, infinity or too large a number went in?"
+            return pb_utils.InferenceResponse(error=pb_utils.TritonError(f"{told} Send finite inputs."))
         if self._capture is not None and not self._is_probe(request.request_id()):
             self._capture.offer(request.request_id(), fed, label, probabilities)
         return pb_utils.InferenceResponse(

@@ -162,6 +162,14 @@ def test_text_model_answers_and_captures_texts(triton: Settings, tmp_path: Path)
     assert window["input"].to_pylist() == texts.tolist()
 
 
+def test_a_row_without_an_answer_is_refused_and_told(triton: Settings, tmp_path: Path) -> None:  # noqa: F811
+    deploy(triton, target(tmp_path, "finite", 1))
+    client = open_client(triton)
+    with pytest.raises(Exception, match="row 1 and 0 more have no answer"):
+        client.infer("finite", np.array([[0.1, 0.2], [3e38, 3e38]], np.float32))
+    assert client.infer("finite", ROWS).version == 1
+
+
 def _flip_a_byte(path: Path) -> None:
     data = bytearray(path.read_bytes())
     data[len(data) // 2] ^= 1

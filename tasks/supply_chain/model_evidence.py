@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast
 
-from assay.bundle import ModelBundle, load_bundle
+from assay.bundle import ONNX_FILE, ModelBundle, load_bundle
 from assay.errors import IntegrityError, SpecError
 from assay.json_types import JsonObject
 from assay.ledger import Ledger, LedgerEntry
@@ -46,11 +46,13 @@ def gather_evidence(reference: str, ledger: Ledger, store: Store, registry: "Cal
     """
     model, version = _find(reference.removeprefix("model/"), ledger, registry)
     bundle = load_bundle(model, store)
+    if version is not None:
+        _check_registered(version, model, bundle)
     candidate = Subject(model.name, bundle.exported_from)
     statements = evidence_chain(ledger, model)
     return ModelEvidence(
         model=model,
-        version=version,
+        version=str(version.version) if version else "",
         bundle=bundle,
         candidate=load_bundle(candidate, store) if store.exists(candidate.sha256) else None,
         statements=statements,
@@ -58,15 +60,21 @@ def gather_evidence(reference: str, ledger: Ledger, store: Store, registry: "Cal
     )
 
 
-def _find(reference: str, ledger: Ledger, registry: "Callable[[], Registry]") -> tuple[Subject, str]:
+def _find(
+    reference: str, ledger: Ledger, registry: "Callable[[], Registry]"
+) -> "tuple[Subject, RegisteredVersion | None]":
     if len(reference) == 64 and not set(reference) - set("0123456789abcdef"):
-        return _by_digest(reference, ledger), ""
+        return _by_digest(reference, ledger), None
     version = _registered(reference, registry())
-    model = _by_digest(version.model_sha256, ledger)
-    name = model.name.removeprefix("model/")
-    if name != version.name:
-        raise IntegrityError(f"{version.url}: its tag names a model of {name} in the ledger; open an incident")
-    return model, str(version.version)
+    return _by_digest(version.model_sha256, ledger), version
+
+
+def _check_registered(version: "RegisteredVersion", model: Subject, bundle: ModelBundle) -> None:
+    """Tags of a registry can be edited by anyone who reaches it."""
+    tagged = (f"model/{version.name}", version.onnx_sha256)
+    stated = (model.name, bundle.file(ONNX_FILE).sha256)
+    if tagged != stated:
+        raise IntegrityError(f"{version.url}: its tags name {tagged}, the ledger {stated}; open an incident")
 
 
 def _by_digest(sha256: str, ledger: Ledger) -> Subject:

@@ -24,8 +24,8 @@ from tests.tasks.promotion_story import Story, make_spec
 class Shelf:
     """A registry of one model, two aliases and whatever digest its tags claim."""
 
-    def __init__(self, name: str, sha256: str) -> None:
-        self.version = RegisteredVersion(name, 3, sha256, "0" * 64, "nowhere")
+    def __init__(self, name: str, sha256: str, onnx_sha256: str) -> None:
+        self.version = RegisteredVersion(name, 3, sha256, onnx_sha256, "nowhere")
 
     def alias(self, name: str, alias: str) -> int | None:
         return 3 if (name, alias) == (self.version.name, "challenger") else None
@@ -42,7 +42,7 @@ def running() -> Any:
 
 
 def gather(bench: Workbench, story: Story, reference: str = "two") -> ModelEvidence:
-    shelf: Any = Shelf("two", story.subjects["model"].sha256)
+    shelf: Any = Shelf("two", story.subjects["model"].sha256, onnx_sha256(bench, story))
     return gather_evidence(reference, bench.ledger, bench.store, lambda: shelf)
 
 
@@ -144,11 +144,12 @@ def test_unknown_model_is_bad_input(bench: Workbench, reference: str) -> None:
         gather(bench, story, reference)
 
 
-def test_tag_that_was_moved_to_another_pipelines_model_is_refused(bench: Workbench) -> None:
+@pytest.mark.parametrize(("name", "digest"), [("three", ""), ("two", "0" * 64)])
+def test_tag_that_the_ledger_does_not_bear_out_is_refused(bench: Workbench, name: str, digest: str) -> None:
     story = told(bench)
-    shelf: Any = Shelf("three", story.subjects["model"].sha256)
-    with pytest.raises(IntegrityError, match="names a model of two"):
-        gather_evidence("three", bench.ledger, bench.store, lambda: shelf)
+    shelf: Any = Shelf(name, story.subjects["model"].sha256, digest or onnx_sha256(bench, story))
+    with pytest.raises(IntegrityError, match="open an incident"):
+        gather_evidence(name, bench.ledger, bench.store, lambda: shelf)
 
 
 def test_bogus_key_is_not_valid(running: Any) -> None:

@@ -129,8 +129,7 @@ def _callable(saving: str, graphs: _Graphs) -> Iterator[Finding]:
     reached = {name for node in graphs.roots for name in node.inputs}
     for where, node in callers:
         is_savers = not where and node.name in graphs.savers and node.operator in _CALLS
-        only_handed_on = {one.operator for one in graphs.roots if node.name in one.inputs} <= {"Identity", "NoOp"}
-        if not is_savers or (node.name in reached and not only_handed_on):
+        if not is_savers or node.name in reached:
             yield finding("tensorflow-file", f"{where or node.name} calls {saving}, which reads or writes files")
     names = {saving.encode(), *(node.name.encode() for _, node in callers)}
     for texts in graphs.outside:

@@ -9,7 +9,7 @@ from tasks.scanning.saved_model import known_operators
 from tasks.scanning.scan_paths import scan_paths
 from tests.tasks.scanning.benign_files import write_saved_model
 from tests.tasks.scanning.hostile_models import MODELS
-from tests.tasks.scanning.saved_models import MODULE, SAVES
+from tests.tasks.scanning.saved_models import MODULE, SAVES, message
 from tests.tasks.scanning.test_hostile_files import look_at
 
 RULES = {
@@ -61,6 +61,34 @@ def test_saver_that_a_signature_names_is_refused() -> None:
     at = MODULE.index(b"serving_default_x:0")
     reached = MODULE[:at] + MODULE[at:].replace(b"StatefulPartitionedCall:0", b"StatefulPartitionedCall_1")
     assert "tensorflow-file" in {found.rule for found in look_at(reached).findings}
+
+
+def _node(name: bytes, operator: bytes, reads: bytes = b"", calls: bytes = b"") -> bytes:
+    function = message(5, message(1, b"f") + message(2, message(10, message(1, calls)))) if calls else b""
+    return message(1, name) + message(2, operator) + (message(3, reads) if reads else b"") + function
+
+
+def _saving(*more: bytes) -> bytes:
+    """A graph whose saver, node `save`, calls the function that writes; and more nodes."""
+    nodes = (_node(b"save", b"StatefulPartitionedCall", calls=b"writes"), *more)
+    function = message(1, message(1, message(1, b"writes")) + message(3, _node(b"s", b"SaveV2")))
+    graph = message(2, b"".join(message(1, one) for one in nodes) + message(2, function))
+    return b"\x08\x01" + message(2, graph + message(3, message(2, b"save:0")))
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        _node(b"out", b"Identity", reads=b"save:0"),
+        _node(b"out", b"NoOp", reads=b"^save"),
+        _node(b"other", b"PartitionedCall", calls=b"writes"),
+        _node(b"other", b"writes"),
+        _node(b"loop", b"While", calls=b"writes"),
+    ],
+)
+def test_saver_that_another_node_reaches_is_refused(more: bytes) -> None:
+    assert not look_at(_saving(), "saved_model.pb").findings
+    assert {found.rule for found in look_at(_saving(more), "saved_model.pb").findings} == {"tensorflow-file"}
 
 
 def test_no_operator_on_the_list_touches_files_networks_or_python() -> None:

@@ -11,6 +11,7 @@ from assay.decision import latest_gate
 from assay.digests import canonical_json, sha256_json
 from assay.errors import EngineUnavailable, PolicyViolation, SpecError
 from assay.ledger_verification import verify_ledger
+from assay.lineage.statements import runs_of_entry
 from assay.policy import Case, PassedStatement
 from assay.records import Step, Subject, Verdict
 from assay.settings import Settings
@@ -64,6 +65,7 @@ def test_the_statement_is_a_test_result_on_both_digests(kept: dict[str, Any], be
     envelope = Envelope.from_bytes((tmp_path / "result.dsse.json").read_bytes())
     assert envelope == entry.envelope
     assert verify_ledger(bench.ledger, bench.keys).ok
+    assert [run.job for run in runs_of_entry(entry)] == ["assay.benchmark.bench"]
 
 
 def test_a_passed_benchmark_promotes_nothing(kept: dict[str, Any], bench: Workbench) -> None:

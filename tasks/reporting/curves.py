@@ -9,7 +9,7 @@ from markupsafe import Markup, escape
 _WIDTH, _HEIGHT = 520, 300
 _LEFT, _RIGHT, _TOP, _BOTTOM = 68, 24, 34, 44
 _MOST_TOLD = 24
-_LETTER = 6.3  # width of one at the size of the page's SVG texts
+_LETTER = 6.8  # width of one at the size of the page's SVG texts
 
 
 @dataclass(frozen=True)
@@ -66,10 +66,12 @@ def draw(title: str, lines: Sequence[Line], x: Axis, y: Axis) -> Markup:
     body = [*_grid(x, y)]
     for number, line in enumerate(sorted(lines, key=lambda line: line.is_faint)):
         body += _line(line, number, x, y)
-    body += _legend(sorted(lines, key=lambda line: line.is_faint)) if len(lines) > 1 else []
-    return Markup('<svg class="curve" viewBox="0 0 {} {}" role="img" aria-label="{}">{}{}{}</svg>').format(
+    legend, higher = _legend(sorted(lines, key=lambda line: line.is_faint)) if len(lines) > 1 else ([], 0)
+    body += legend
+    return Markup('<svg class="curve" viewBox="0 {} {} {}" role="img" aria-label="{}">{}{}{}</svg>').format(
+        -higher,
         _WIDTH,
-        _HEIGHT,
+        _HEIGHT + higher,
         title,
         Markup("<title>{}</title>").format(title),
         Markup("<desc>{}</desc>").format("; ".join(_in_words(line, x, y) for line in lines)),
@@ -104,15 +106,21 @@ def _line(line: Line, number: int, x: Axis, y: Axis) -> list[Markup]:
     return made + [dot.format(number % 4, *place, words) for place, words in zip(places, told, strict=True)]
 
 
-def _legend(lines: Sequence[Line]) -> list[Markup]:
-    """Above the plot, from left to right."""
-    made, across = [], float(_LEFT)
-    for number, line in enumerate(lines):
-        name = "faint" if line.is_faint else f"line line{number % 4}"
-        key = Markup('<line class="{}" x1="{:.0f}" x2="{:.0f}" y1="12" y2="12"/>')
-        made += [key.format(name, across, across + 24), _text(f"{across + 30:.0f}", 16, line.name, "start")]
-        across += 52 + _LETTER * len(line.name)
-    return made
+def _legend(lines: Sequence[Line]) -> tuple[list[Markup], int]:
+    """Above the plot, from left to right, in as many rows as it takes; and how much they add to its height."""
+    places, across, row = [], _LEFT, 0
+    for line in lines:
+        width = 52 + math.ceil(_LETTER * len(line.name))
+        if across > _LEFT and across + width > _WIDTH:
+            across, row = _LEFT, row + 1
+        places.append((across, row))
+        across += width
+    made = []
+    for number, (line, (at, line_row)) in enumerate(zip(lines, places, strict=True)):
+        name, down = "faint" if line.is_faint else f"line line{number % 4}", 12 - 18 * (row - line_row)
+        key = Markup('<line class="{}" x1="{}" x2="{}" y1="{}" y2="{}"/>')
+        made += [key.format(name, at, at + 24, down, down), _text(at + 30, down + 4, line.name, "start")]
+    return made, 18 * row
 
 
 def _in_words(line: Line, x: Axis, y: Axis) -> str:

@@ -103,8 +103,10 @@ def _entries_of(ledger: Ledger, digits: str) -> list[LedgerEntry]:
 
 
 def _unknown(name: str, pipelines: set[str], settings: Settings) -> str:
-    if any(path.stem == name for path in spec_paths(settings.pipelines)):
+    """What is nearest, or the next step."""
+    specs = {path.stem for path in spec_paths(settings.pipelines)}
+    if name in specs:
         return f"{name}: no model of it was examined yet; run it with `assay run {name}`"
-    if not pipelines:
+    if not pipelines | specs:
         return f"{name}: the ledger knows no examined model; run a pipeline first"
-    return f"{name}: no model of this name was examined; {suggestion(name, pipelines)}"
+    return f"{name}: no model of this name was examined; {suggestion(name, pipelines | specs)}"

@@ -22,9 +22,9 @@ def explanations_blocks(facts: Fact) -> tuple[Block, ...]:
     """Lists of named weights as bars, maps as pictures; of each class where they are by class."""
     blocks: list[Block] = []
     told = facts.at("concentration")
-    if told.at("note").is_there:
-        blocks.append(Words(("Most on ", Told(told.at("input")), " with ", Told(told.at("share"), as_share=True),
-                             ": ", Told(told.at("note")))))  # fmt: skip
+    if told.at("input").is_there:
+        note = (": ", Told(told.at("note"))) if told.at("note").text else (".",)
+        blocks.append(Words(("Most on ", Told(told.at("input")), ": ", Told(told.at("share"), as_share=True), *note)))
     for name, fact in facts.items():
         blocks += _of(words_of(name), fact)
         if fact.items():

@@ -1,8 +1,8 @@
 """Any facts at all: what a later examination measures is told before this package knows it."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
-from tasks.reporting.blocks import Block, Cell, Digest, Part, Several, Table, Terms, Told, Words
+from tasks.reporting.blocks import Block, Cell, Digest, Part, Points, Several, Table, Terms, Told, Words
 from tasks.reporting.fact import Fact
 from tasks.screening.shown_rows import clean
 
@@ -10,6 +10,8 @@ _MOST_ROWS = 60
 _MOST_COLUMNS = 8
 _MOST_DEEP = 5
 _MOST_LISTED = 24
+_MOST_TOGETHER = 8
+_SHORT = 40
 _LABELS = ("name", "kind", "group", "class", "label", "input", "column", "feature", "word")
 
 
@@ -18,14 +20,13 @@ def plain_blocks(facts: Fact, without: frozenset[str] = frozenset(), depth: int 
     if depth > _MOST_DEEP:
         return (Words((f"deeper values are in the page's data under {facts.pointer}",), is_soft=True),)
     named = facts.items() or [(_name(fact, place), fact) for place, fact in enumerate(facts.each())]
-    left = [(name, fact) for name, fact in named if not _is_told(fact, without)]
-    single = [(words_of(name), cell) for name, fact in left if (cell := _cell(fact)) is not None]
+    left = [(words_of(name), fact) for name, fact in named if not _is_told(fact, without)]
+    single = [row for name, fact in left for row in _terms(name, fact, without)]
     blocks: list[Block] = [Terms(tuple(single[:_MOST_ROWS]))] if single else []
     if len(single) > _MOST_ROWS:
         blocks.append(Words((f"{len(single) - _MOST_ROWS} more are in the page's data under {facts.pointer}",), True))
-    holders = [(name, fact) for name, fact in left if _cell(fact) is None]
-    for name, fact in holders[:_MOST_ROWS]:
-        blocks += _holder(words_of(name), fact, without, depth)
+    for name, fact in [(name, fact) for name, fact in left if not _terms(name, fact, without)][:_MOST_ROWS]:
+        blocks += _holder(name, fact, without, depth)
     return tuple(blocks)
 
 
@@ -40,9 +41,23 @@ def _name(fact: Fact, place: int) -> str:
     return f"{place + 1}. {clean(called, 60)}" if called else str(place + 1)
 
 
+def _terms(name: str, fact: Fact, without: frozenset[str]) -> list[tuple[str, Cell]]:
+    """A single value, or a few of one record under its name; none of what needs blocks of its own."""
+    cell = _cell(fact)
+    if cell is not None:
+        return [(name, cell)]
+    below = [(key, one, _cell(one)) for key, one in fact.items() if not _is_told(one, without)]
+    if len(below) > _MOST_TOGETHER:
+        return []
+    rows = [(f"{name}: {words_of(key)}", one) for key, _, one in below if one is not None]
+    return rows if len(rows) == len(below) else []
+
+
 def _is_told(fact: Fact, without: frozenset[str]) -> bool:
-    """Whether all of it is shown elsewhere; a drawn list counts as a whole."""
-    return fact.pointer in without or all(leaf.pointer in without for leaf in fact.leaves())
+    """Whether all of it is shown elsewhere, where anything is; a drawn list counts as a whole, an empty one as told."""
+    if fact.pointer in without or (without and isinstance(fact.value, Mapping | list) and not fact.value):
+        return True
+    return all(leaf.pointer in without for leaf in fact.leaves())
 
 
 def _cell(fact: Fact) -> Cell | None:
@@ -50,13 +65,20 @@ def _cell(fact: Fact) -> Cell | None:
     if isinstance(fact.value, str) and len(fact.value) == 64 and not fact.value.strip("0123456789abcdef"):
         return Digest(fact)
     items = fact.each()
-    if items and all(not one.items() and not one.each() for one in items) and len(items) <= _MOST_LISTED:
+    if items and all(_is_short(one) for one in items) and len(items) <= _MOST_LISTED:
         return Several(tuple(Told(one) for one in items))
     return None if fact.items() or items else Told(fact)
 
 
+def _is_short(fact: Fact) -> bool:
+    return not fact.items() and not fact.each() and len(fact.text) <= _SHORT
+
+
 def _holder(title: str, fact: Fact, without: frozenset[str], depth: int) -> list[Block]:
     """A table where it is flat records, by place or by name; else a part of its own."""
+    listed = fact.each()
+    if listed and all(one.text for one in listed):
+        return [Part(title, (Points(tuple((Told(one),) for one in listed[:_MOST_ROWS])),))]
     records = fact.items() or [("", one) for one in fact.each()]
     columns = _columns([one for _, one in records])
     if columns:

@@ -10,11 +10,12 @@ from tasks.reporting.sections.records import Column, record_table
 
 _TIMES = (("p50_ms", "half within"), ("p95_ms", "95 of 100 within"), ("p99_ms", "99 of 100 within"))
 _SPEED = (
-    Column("rows", "rows at once"),
-    Column("p50_ms", "half within", unit="ms"),
-    Column("p95_ms", "95 of 100 within", unit="ms"),
-    Column("p99_ms", "99 of 100 within", unit="ms"),
-    Column("memory_mb", "memory", unit="MB"),
+    Column("batch", "rows at once"),
+    Column("p50_ms", "half within, ms"),
+    Column("p95_ms", "95 of 100 within, ms"),
+    Column("p99_ms", "99 of 100 within, ms"),
+    Column("rows_per_second", "rows a second"),
+    Column("memory_mb", "memory, MB"),
 )
 _OUTCOMES = {
     "values": "Odd values",
@@ -38,8 +39,8 @@ def stress_headline(facts: Fact) -> tuple[Cell, ...]:
     odd = (f"{tried} odd, extreme and broken inputs were tried",)
     if not speed or speed[0].at("p99_ms").number is None:
         return (*odd, ".")
-    first = min(speed, key=lambda row: row.at("rows").number or 0.0)
-    rows, time = Told(first.at("rows")), Told(first.at("p99_ms"), unit="ms")
+    first = min(speed, key=lambda row: row.at("batch").number or 0.0)
+    rows, time = Told(first.at("batch")), Told(first.at("p99_ms"), unit="ms")
     return (*odd, "; 99 of 100 questions of ", rows, " row are answered within ", time, ".")
 
 
@@ -47,7 +48,7 @@ def _times(speed: Sequence[Fact]) -> list[Block]:
     if len(speed) < 2:
         return []
     lines = [
-        Line(words, tuple((row.at("rows").number or 1.0, row.at(key).number or 0.0) for row in speed))
+        Line(words, tuple((row.at("batch").number or 1.0, row.at(key).number or 0.0) for row in speed))
         for key, words in _TIMES
         if all((row.at(key).number or 0.0) > 0 for row in speed)
     ]

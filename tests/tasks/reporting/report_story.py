@@ -172,8 +172,8 @@ def every_fact(planted: str) -> dict[str, Any]:
         },
         "stress": {
             "speed": [
-                {"rows": 1, "p50_ms": 0.31, "p95_ms": 0.44, "p99_ms": 0.52, "memory_mb": 1.25},
-                {"rows": 64, "p50_ms": 2.2, "p95_ms": 3.3, "p99_ms": 4.1, "memory_mb": 8.5},
+                {"batch": 1, "p50_ms": 0.31, "p95_ms": 0.44, "p99_ms": 0.52, "memory_mb": 1.25},
+                {"batch": 64, "p50_ms": 2.2, "p95_ms": 3.3, "p99_ms": 4.1, "memory_mb": 8.5},
             ],
             "values": {"NaN everywhere": "answers NaN", "zeros": "answers"},
             "shapes": {"no rows": "refused: expected a row"},

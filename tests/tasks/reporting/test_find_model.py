@@ -1,5 +1,8 @@
 """Which model a person means: what serves, is registered, was examined; never what the registry alone says."""
 
+from dataclasses import replace
+from pathlib import Path
+
 import pytest
 
 from assay.errors import IntegrityError, SpecError
@@ -68,9 +71,15 @@ def test_reference_to_nothing_is_one_clear_error(bench: Workbench, reference: st
         found(bench, reference)
 
 
-def test_empty_ledger_says_so(bench: Workbench) -> None:
+def test_empty_ledger_says_so_and_knows_the_specs(bench: Workbench, tmp_path: Path) -> None:
+    bench = replace(bench, settings=bench.settings.model_copy(update={"pipelines": tmp_path}))
     with pytest.raises(SpecError, match="run a pipeline first"):
         found(bench, "two")
+    (tmp_path / "two.yaml").write_text("name: two")
+    with pytest.raises(SpecError, match="run it with `assay run two`"):
+        found(bench, "two")
+    with pytest.raises(SpecError, match="did you mean 'two'"):
+        found(bench, "twoo")
 
 
 def test_dataset_digest_is_no_model(bench: Workbench) -> None:

@@ -144,7 +144,7 @@ def test_hostile_names_reasons_and_texts_are_only_words(bench: Workbench) -> Non
         "fairness": {HOSTILE: {"problem": HOSTILE}},
         "slices": {"tested": 1, "worst": [{"slice": [HOSTILE], "error": 0.5}]},
         "explanations": {HOSTILE: [{"feature": HOSTILE, "attribution": 1.0}]},
-        "stress": {"values": {HOSTILE: HOSTILE}, "speed": [{"rows": 1, "p50_ms": 1.0, HOSTILE: HOSTILE}]},
+        "stress": {"values": {HOSTILE: HOSTILE}, "speed": [{"batch": 1, "p50_ms": 1.0, HOSTILE: HOSTILE}]},
     }
     page = page_of(story.tell())
     assert list(page.all("script")) == [{"type": "application/json", "id": "assay-report"}]

@@ -347,8 +347,15 @@ class PrivacySpec(_Part):
     extraction: ExtractionSpec | None = None
     attributes: list[str] = Field(default=[], description="columns that answers must not give away, such as race")
     canaries: Annotated[int, Field(ge=0)] = Field(
-        default=0, description="training rows that get a false label, to see whether the model learns rows by heart"
+        default=0,
+        description="training rows that get a false label, at least 8, to see whether the model learns rows by heart",
     )
+
+    @model_validator(mode="after")
+    def _enough_canaries(self) -> Self:
+        if 0 < self.canaries < 8:
+            raise ValueError(f"{self.canaries} canaries measure nothing; plant at least 8, or none")
+        return self
 
 
 class BackdoorSpec(_Part):

@@ -51,7 +51,10 @@ def examine_privacy(case: ModelCase) -> Examined:
     else:
         found["attributes"] = examine_attributes(case, asked.attributes)
     planted = examine_canaries(case)
-    if planted is None:
+    if planted is None and asked is not None and asked.canaries:
+        words = f"expected {asked.canaries} planted rows, the candidate has none; train it with this spec"
+        found["canaries"] = Examined({"problem": words}, (Check("planted rows", Verdict.NOT_CHECKED, words),))
+    elif planted is None:
         notes.append("canaries: training planted none, what the model remembers word for word is not known")
     else:
         found["canaries"] = planted

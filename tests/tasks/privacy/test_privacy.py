@@ -154,6 +154,12 @@ def test_too_few_planted_rows_are_not_checked(tmp_path: Path) -> None:
     assert "8 planted rows" in part(found, "canaries", "problem")
 
 
+def test_canaries_that_training_did_not_plant_are_not_checked(tmp_path: Path) -> None:
+    found = examine(tmp_path, {"canaries": 24})
+    assert verdicts(found) == {"planted rows": Verdict.NOT_CHECKED}
+    assert "expected 24 planted rows" in part(found, "canaries", "problem")
+
+
 def test_too_few_rows_are_not_checked(tmp_path: Path) -> None:
     found = examine(tmp_path, {**MEMBERSHIP, "extraction": {}}, holdout=noisy_rows(40, 2))
     assert set(verdicts(found).values()) == {Verdict.NOT_CHECKED} and len(found.checks) == 2

@@ -28,8 +28,9 @@ MOST_ROUNDS = 5
 GROWN = 0.6  # share of its natural size from which a trigger is one no more
 MOST_ACCURACY_LOST = 0.01
 _MEASURED_SHARE = 0.25
-_STARTS = 2
-_EPOCHS, _BATCH, _RATE = 3, 96, 1e-3
+_STARTS = 4
+_EPOCHS, _FEWEST_STEPS, _BATCH, _RATE = 3, 96, 64, 1e-3
+_FARTHEST = 2
 _WEAKEST, _STRONGEST = 0.6, 1.4
 
 
@@ -111,7 +112,6 @@ def unlearn(
     import torch
 
     pupil, pool = copy.deepcopy(module), [trigger for one in planted for trigger in one.triggers]
-    answers = _answers(module, inputs)
     for number in range(MOST_ROUNDS):
         found = _search_again(pupil, inputs, labels, [one.aim for one in planted], seed + 100 * number)
         if number and all(_is_natural(trigger, planted) for trigger in found):
@@ -119,7 +119,8 @@ def unlearn(
         pool += found
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed + number)
-            _teach(pupil, inputs, labels, answers, pool)
+            with evaluation_mode(module):
+                _teach(pupil, module, inputs, labels, pool)
     return pupil
 
 
@@ -175,39 +176,53 @@ def _answers(module: "torch.nn.Module", inputs: "Images") -> "NDArray[np.float32
 
 def _teach(
     pupil: "torch.nn.Module",
+    teacher: "torch.nn.Module",
     inputs: "Images",
     labels: "Labels",
-    answers: "NDArray[np.float32]",
     pool: Sequence[Trigger],
 ) -> None:
-    """A third of each batch bears triggers. All are to be answered by the label and as the old model answered plain.
+    """Rows that bear triggers, and plain ones, are to be answered by the label and as the old model answers plain ones.
 
-    In evaluation mode: statistics of rows that bear triggers must not enter a normalisation.
+    Shifted rows, which bear no trigger either, keep the pupil near the old model where no sound row lies.
     """
     import torch
     from torch.nn.functional import cross_entropy
 
-    pupil.eval().requires_grad_(True)
+    pupil.train().requires_grad_(True)
     held = next(pupil.parameters())
-    rows, wanted, soft = (torch.from_numpy(part).to(held.device) for part in (inputs, labels, answers))
+    rows, wanted = torch.from_numpy(inputs).to(held.device), torch.from_numpy(labels).to(held.device)
     optimiser = torch.optim.AdamW(pupil.parameters(), _RATE, weight_decay=0.01)
-    steps = -(-len(labels) // _BATCH) * _EPOCHS
-    schedule = torch.optim.lr_scheduler.LinearLR(optimiser, 1.0, 0.05, steps)
-    for _ in range(_EPOCHS):
+    epochs = max(_EPOCHS, -(-_FEWEST_STEPS * _BATCH // len(labels)))
+    schedule = torch.optim.lr_scheduler.LinearLR(optimiser, 1.0, 0.05, -(-len(labels) // _BATCH) * epochs)
+    for _ in range(epochs):
         for part in torch.split(torch.randperm(len(labels)).to(held.device), _BATCH):
-            logits = pupil(_with_triggers(rows[part], pool).contiguous(memory_format=torch.channels_last))
-            loss = (cross_entropy(logits, wanted[part]) + cross_entropy(logits, soft[part])) / 2
+            plain = rows[part]
+            both = torch.cat([plain, _shifted(plain)])
+            with torch.no_grad():
+                soft = teacher(both.contiguous(memory_format=torch.channels_last)).softmax(1)
+            shown = torch.cat([_with_triggers(plain, pool), both[len(part) :]])
+            logits = pupil(shown.contiguous(memory_format=torch.channels_last))
+            loss = (cross_entropy(logits[: len(part)], wanted[part]) + 2 * cross_entropy(logits, soft)) / 3
             optimiser.zero_grad(set_to_none=True)
             loss.backward()  # type: ignore[no-untyped-call]
             optimiser.step()
             schedule.step()
+    pupil.eval()
+
+
+def _shifted(batch: "torch.Tensor") -> "torch.Tensor":
+    """All by the same few pixels, down and to the side."""
+    import torch
+
+    down, aside = (int(one) for one in torch.randint(-_FARTHEST, _FARTHEST + 1, (2,)))
+    return batch.roll((down, aside), (2, 3))
 
 
 def _with_triggers(batch: "torch.Tensor", pool: Sequence[Trigger]) -> "torch.Tensor":
-    """The first third with triggers of the pool, eight rows each, weaker or stronger than they were found."""
+    """The first half with triggers of the pool, eight rows each, weaker or stronger than they were found."""
     import torch
 
-    bearing, plain = batch[: len(batch) // 3], batch[len(batch) // 3 :]
+    bearing, plain = batch[: len(batch) // 2], batch[len(batch) // 2 :]
     parts = list[torch.Tensor]()
     for few in torch.split(bearing, 8):
         trigger = pool[int(torch.randint(len(pool), (1,)))]

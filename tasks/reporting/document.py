@@ -22,15 +22,23 @@ class Purpose:
     is_signed: bool
 
 
-def report_document(story: ModelStory, store: Store, spec: PipelineSpec | None) -> JsonObject:
+def report_document(
+    story: ModelStory, store: Store, spec: PipelineSpec | None, version: int | None = None
+) -> JsonObject:
     """model, statements by step, served, serving, derived, purpose, policy; the same for the same statements.
+
+    version: of the registry, where no statement names one.
 
     Raises IntegrityError when a file that a statement cites is gone or changed.
     """
     assayed = story.chain[Step.ASSAY]
     gate = story.chain[Step.GATE]
     return {
-        "model": {**story.model.to_json(), "pipeline": story.pipeline, "version": story.version},
+        "model": {
+            **story.model.to_json(),
+            "pipeline": story.pipeline,
+            "version": version if story.version is None else story.version,
+        },
         "serves": story.serves,
         "purpose": _purpose_json(story, spec),
         "policy_is_the_specs": _is_policy_of(spec, gate),

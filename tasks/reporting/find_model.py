@@ -27,8 +27,7 @@ def find_model(reference: str, ledger: Ledger, settings: Settings) -> Subject:
     signed for.
     """
     found = _REFERENCE.fullmatch(reference)
-    pipelines = _pipelines(ledger)
-    if found and found["name"] in pipelines:
+    if found and ledger.find(step=Step.ASSAY, pipeline=found["name"], limit=1):
         name = found["name"]
         if found["version"]:
             return _by_version(ledger, name, int(found["version"]))
@@ -39,11 +38,11 @@ def find_model(reference: str, ledger: Ledger, settings: Settings) -> Subject:
         return _by_digest(ledger, reference)
     if found is None:
         raise SpecError(f"{reference!r}: no reference to a model; {_FORMS}")
-    raise SpecError(_unknown(found["name"], pipelines, settings))
+    raise SpecError(_unknown(found["name"], _pipelines(ledger), settings))
 
 
 def _pipelines(ledger: Ledger) -> set[str]:
-    """Those of which a model was examined."""
+    """Those of which a model was examined lately, for near-misses."""
     return {entry.report.pipeline for entry in ledger.find(step=Step.ASSAY)}
 
 

@@ -22,13 +22,16 @@ from tasks.reporting.sections.examined import examined_sections, screen_section
 _TEMPLATE = Path(__file__).with_name("report.html.jinja")
 
 
-def make_report(bench: Workbench, model: Subject, spec: PipelineSpec | None = None) -> bytes:
+def make_report(
+    bench: Workbench, model: Subject, spec: PipelineSpec | None = None, version: int | None = None
+) -> bytes:
     """HTML of one self-contained page. The same statements and spec give the same bytes.
 
-    spec: says what the model is for, where no statement does. Raises SpecError when no statement speaks of `model`,
+    spec: says what the model is for, where no statement does. version: the one that is being registered, while no
+    statement says so yet. Raises SpecError when no statement speaks of `model`,
     IntegrityError when a signature or a cited file does not hold.
     """
-    document = report_document(model_story(bench.ledger, model), bench.store, spec)
+    document = report_document(model_story(bench.ledger, model), bench.store, spec, version)
     return render(document, bench.store.read)
 
 

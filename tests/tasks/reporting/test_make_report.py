@@ -14,6 +14,7 @@ from assay.workbench import Workbench
 from tasks.decide_promotion import decide_promotion
 from tasks.reporting.make_report import make_report
 from tests.tasks.promotion_story import Story, make_spec
+from tests.tasks.reporting.life_story import register
 from tests.tasks.reporting.page import Page, is_rounded, read_page, resolve
 from tests.tasks.reporting.report_story import threat
 
@@ -127,6 +128,13 @@ def test_model_that_the_gate_let_through_is_told_so_by_the_right_policy(story: S
     other = make_spec(gate=[{"metric": "accuracy", "min": 0.1}])
     changed = read_page(make_report(story.bench, story.subjects["model"], other))
     assert "the pipeline's spec has changed since" in changed.words
+
+
+def test_version_that_is_being_registered_is_named_until_a_statement_names_it(story: Story) -> None:
+    model = story.subjects["model"]
+    assert read_page(make_report(story.bench, model, version=7)).headings[0] == (1, "two, version 7")
+    register(story, 3)
+    assert read_page(make_report(story.bench, model, version=7)).headings[0] == (1, "two, version 3")
 
 
 def test_model_without_a_gate_is_not_decided(story: Story) -> None:

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-UNBOUNDED_ROWS = 32
+UNBOUNDED_ROWS, UNBOUNDED_QUERIES = 32, 500
 LEFT_UNBOUNDED = 0.25
 
 

@@ -1,6 +1,7 @@
 """What values the columns of a table take, learned from its rows: what an attacker's row must keep to."""
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from assay.errors import SpecError
@@ -16,7 +17,7 @@ _QUANTILES = 64
 class Column:
     """low, high: as observed. whole: only whole numbers occur. values: all that occur, when they are few; else none.
 
-    grid: values at evenly spaced quantiles, where a tree's thresholds lie between.
+    grid: values at evenly spaced quantiles, of rows and of values, between which a tree's thresholds lie.
     """
 
     low: float
@@ -46,7 +47,7 @@ class Constraints:
     groups: tuple[tuple[int, ...], ...]
     fixed: frozenset[int] = frozenset()
 
-    @property
+    @cached_property
     def attributes(self) -> tuple[tuple[int, ...], ...]:
         """What counts as one change: groups, and columns outside them; constant and fixed ones left out."""
         grouped = {position for group in self.groups for position in group}
@@ -71,7 +72,8 @@ def _column(values: "NDArray[Any]") -> Column:
 
     known = np.unique(values)
     few = tuple(map(float, known)) if len(known) <= MOST_VALUES else ()
-    grid = np.unique(np.quantile(values, np.linspace(0, 1, _QUANTILES), method="nearest"))
+    steps = np.linspace(0, 1, _QUANTILES)
+    grid = np.unique([np.quantile(of, steps, method="nearest") for of in (values, known)])
     whole = bool((known == np.round(known)).all())
     return Column(float(known[0]), float(known[-1]), whole, few, tuple(map(float, grid)))
 

@@ -21,7 +21,7 @@ State = dict[Attribute, Values]
 def options(
     threat: FeatureThreat, constraints: Constraints, row: "NDArray[Any]", attribute: Attribute, most: int
 ) -> list[Values]:
-    """At most so many other values, evenly over what is allowed, both ends with them."""
+    """At most so many other values: those that data know, both ends, and evenly spaced ones where there is room."""
     if len(attribute) > 1:
         return _thinned([one for one in _members(len(attribute)) if one != _current(row, attribute)], most)
     column, now = constraints.columns[attribute[0]], float(row[attribute[0]])
@@ -29,7 +29,10 @@ def options(
         return _thinned([(value,) for value in column.values if value != now], most)
     low, high = reach(column, now, threat.epsilon)
     inside = column.grid[bisect_left(column.grid, low) : bisect_right(column.grid, high)]
-    return _thinned([(value,) for value in sorted({low, *inside, high} - {now})], most)
+    known = {low, *inside, high}
+    between = range(1, max(most - len(known), 0) + 1)
+    known |= {_within(column, low + (high - low) * step / (len(between) + 1), low, high) for step in between}
+    return _thinned([(value,) for value in sorted(known - {now})], most)
 
 
 def drawn(

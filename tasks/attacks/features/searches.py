@@ -25,51 +25,73 @@ if TYPE_CHECKING:
     # By label: rows of other labels.
     Donors = dict[int, NDArray[Any]]
 
-_FINEST = 16
+_GRIDS = 12, 64, 256
 _WIDTH = 5
-_KEPT, _CHILDREN = 12, 32
+_KEPT, _CHILDREN, _MOST_STALE = 12, 32, 8
 _MOST_SHORTENING = 40
 Move = tuple[Attribute, Values]
 
 
 @dataclass(frozen=True)
 class ChangeBestColumns:
-    """Every column alone over a grid of its values, then the best together, five states at a time."""
+    """Every column alone over a grid of its values, then the best moves together, five states at a time."""
 
     threat: FeatureThreat
     constraints: Constraints
     name: str = "best-columns"
 
     def search(self, row: Any, asking: Asking, generator: "np.random.Generator") -> Search[Any]:
-        moves = self._singles(row, asking.left // 2, generator)
-        if not moves:
-            return None
-        states = [dict([move]) for move in moves]
-        margins = yield from _margins(row, asking, states)
-        asking.noted.update(zip(moves, margins.tolist(), strict=True))
-        ranked = sorted(moves, key=lambda move: asking.noted[move])
-        for more in range(self.threat.most - 1, -1, -1):
+        found = yield from self._look(row, asking, generator)
+        if found is None and self.threat.most > 1:
+            found = yield from self._combine(row, asking)
+        return None if found is None else (yield from _shortened(self.constraints, row, asking, found))
+
+    def _look(self, row: "NDArray[Any]", asking: Asking, generator: "np.random.Generator") -> "Search[State | None]":
+        """Single moves, on ever finer grids, for half of the questions where moves may be combined; all is noted."""
+        until = asking.asked + (asking.left // 2 if self.threat.most > 1 else asking.left)
+        for finest in _GRIDS:
+            new = self._singles(row, asking, finest, until - asking.asked, generator)
+            if not new:
+                continue
+            margins = yield from _margins(row, asking, [dict([move]) for move in new])
+            asking.noted.update(zip(new, margins.tolist(), strict=True))
             if margins.min() < 0:
-                return (yield from _shortened(self.constraints, row, asking, states[int(margins.argmin())]))
-            kept = [states[at] for at in margins.argsort(kind="stable")[:_WIDTH]]
-            states = self._longer(kept, ranked, asking.left // more // _WIDTH if more else 0)
+                return dict([new[int(margins.argmin())]])
+        return None
+
+    def _combine(self, row: "NDArray[Any]", asking: Asking) -> "Search[State | None]":
+        """The best moves of different columns together, one more column a round."""
+        ranked = sorted(asking.noted, key=lambda move: asking.noted[move])
+        kept: list[State] = [dict([move]) for move in ranked[:_WIDTH]]
+        for rounds_left in range(self.threat.most - 1, 0, -1):
+            states = self._longer(kept, ranked, asking.left // rounds_left // _WIDTH)
             if not states:
                 return None
             margins = yield from _margins(row, asking, states)
+            if margins.min() < 0:
+                return states[int(margins.argmin())]
+            kept = [states[at] for at in margins.argsort(kind="stable")[:_WIDTH]]
         return None
 
-    def _singles(self, row: "NDArray[Any]", questions: int, generator: "np.random.Generator") -> list[Move]:
-        """Of every attribute as many values as there are questions for; of too many attributes some at random."""
+    def _singles(
+        self, row: "NDArray[Any]", asking: Asking, finest: int, questions: int, generator: "np.random.Generator"
+    ) -> list[Move]:
+        """Moves not asked about yet, as many values a column as there are questions for; of too many columns some."""
         attributes = self.constraints.attributes
         if len(attributes) > questions:
-            chosen = sorted(generator.permutation(len(attributes))[:questions])
+            chosen = sorted(generator.permutation(len(attributes))[: max(questions, 0)])
             attributes = tuple(attributes[at] for at in chosen)
-        finest = min(_FINEST, questions // max(len(attributes), 1))
-        return [
-            (attribute, values)
-            for attribute in attributes
-            for values in options(self.threat, self.constraints, row, attribute, finest)
-        ]
+        while finest > 0:
+            moves = [
+                (attribute, values)
+                for attribute in attributes
+                for values in options(self.threat, self.constraints, row, attribute, finest)
+            ]
+            new = [move for move in moves if move not in asking.noted]
+            if len(new) <= questions:
+                return new
+            finest //= 2
+        return []
 
     def _longer(self, kept: Sequence[State], ranked: Sequence[Move], each: int) -> list[State]:
         """Each kept state with each of the best moves of a column that it leaves alone."""
@@ -95,9 +117,16 @@ class Evolve:
             return None
         best = sorted(asking.noted.items(), key=lambda one: one[1])[:_KEPT]
         kept: list[tuple[float, State]] = [(margin, dict([move])) for move, margin in best]
-        while asking.left > 0:
+        seen, stale = {frozenset([move]) for move in asking.noted}, 0
+        while asking.left > 0 and stale < _MOST_STALE:
             parents = [state for _, state in kept] or [{}]
-            made = [self._child(row, parents, asking.label, generator) for _ in range(min(_CHILDREN, asking.left))]
+            born = (self._child(row, parents, asking.label, generator) for _ in range(min(_CHILDREN, asking.left)))
+            new = {key: child for child in born if (key := frozenset(child.items())) not in seen}
+            seen |= set(new)
+            stale = 0 if len(new) > _CHILDREN // 8 else stale + 1
+            if not new:
+                continue
+            made = list(new.values())
             margins = yield from _margins(row, asking, made)
             if margins.min() < 0:
                 return (yield from _shortened(self.constraints, row, asking, made[int(margins.argmin())]))

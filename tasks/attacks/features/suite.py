@@ -12,7 +12,7 @@ from tasks.attacks.features.canaries import sees
 from tasks.attacks.features.constraints import Constraints
 from tasks.attacks.features.law import within
 from tasks.attacks.features.searches import ChangeBestColumns, Evolve
-from tasks.attacks.trust import attack_check, unbounded_check
+from tasks.attacks.trust import UNBOUNDED_QUERIES, attack_check, unbounded_check
 
 if TYPE_CHECKING:
     import numpy as np
@@ -68,7 +68,7 @@ def attack_features(
         run_attacks,
         attacks=[make(anything, donors) for make in makers(free)],
         law=partial(within, free, anything),
-        queries=threat.queries,
+        queries=max(threat.queries, UNBOUNDED_QUERIES),
         seed=seed,
     )
     unbounded = unbounded_check(found, lambda chosen: freely(predict, inputs[chosen], labels[chosen]))

@@ -42,7 +42,7 @@ def learn_good_words(
     answers = answer(predict, corpus)
     occurs = [frozenset(filter(may_insert, _WORD.findall(str(text)))) for text in corpus]
     found, asked = {}, len(corpus)
-    for label in np.unique(labels):
+    for label in (label for label in np.unique(labels) if label < answers.shape[1]):
         own = np.flatnonzero(labels == label)
         right = own[margin(answers[own], int(label)) > 0]
         words = _candidates(occurs, labels == label)

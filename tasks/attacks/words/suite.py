@@ -9,7 +9,7 @@ from assay.records import Check
 from assay.spec import WordThreat
 from tasks.attacks.asking import texts
 from tasks.attacks.black_box import BlackBoxResult, RowAttack, run_attacks
-from tasks.attacks.trust import attack_check, unbounded_check
+from tasks.attacks.trust import UNBOUNDED_QUERIES, attack_check, unbounded_check
 from tasks.attacks.words.canaries import sees
 from tasks.attacks.words.good_words import learn_good_words
 from tasks.attacks.words.law import within
@@ -61,7 +61,7 @@ def attack_words(
         run_attacks,
         attacks=[make(good_words) for make in makers(free)],
         law=partial(within, free),
-        queries=threat.queries,
+        queries=max(threat.queries, UNBOUNDED_QUERIES),
         seed=seed,
     )
     unbounded = unbounded_check(found, lambda chosen: freely(predict, inputs[chosen], labels[chosen]))

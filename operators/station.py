@@ -16,6 +16,7 @@ from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 from assay.errors import IntegrityError, NothingServed, PolicyViolation, SpecError
 from assay.json_types import Json, JsonObject
 from assay.records import RunContext, Step, StepReport, Subject, Verdict
+from operators.report_link import ReportLink
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -51,6 +52,8 @@ class StationOperator(BaseOperator, SkipMixin):
         super().__init__(**kwargs)
         self.pipeline = pipeline
         self.step = step
+        if step is Step.REGISTER:
+            self.operator_extra_links = (ReportLink(),)
 
     def execute(self, context: "Context") -> Json:
         """Run the step. Raises AirflowFailException for what a retry would only repeat.

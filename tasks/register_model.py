@@ -7,6 +7,8 @@ from assay.registry import CHALLENGER, MODEL_TAG, ONNX_TAG, open_registry
 from assay.station import StepRequest
 from assay.workbench import Workbench
 from tasks.evidence_chain import evidence_chain
+from tasks.reporting.attach_report import attach_report
+from tasks.reporting.make_report import make_report
 
 
 def register_model(request: StepRequest, bench: Workbench) -> StepReport:
@@ -33,7 +35,9 @@ def register_model(request: StepRequest, bench: Workbench) -> StepReport:
     }
     run_id = str(train.report.facts.get("mlflow_run_id") or "") if train else ""
     version = open_registry(bench.settings).register(name, onnx, tags, run_id)
-    bench.say(f"registered {version.url}")
+    page = make_report(bench, model, request.spec, version.version)
+    report = attach_report(bench.settings, name, version.version, page)
+    bench.say(f"registered {version.url}; trust report {report.url}")
     return StepReport(
         step=Step.REGISTER,
         pipeline=name,
@@ -47,5 +51,8 @@ def register_model(request: StepRequest, bench: Workbench) -> StepReport:
             "onnx_sha256": file.sha256,
             "gate_entry": gate.sha256,
             "url": version.url,
+            "report": report.sha256,
+            "report_url": report.url,
+            "purpose": {"description": request.spec.description, "owner": request.spec.owner},
         },
     )

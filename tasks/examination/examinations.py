@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from assay.json_types import Json
 from assay.spec import AssaySpec, PipelineSpec
+from tasks.examination.backdoors import examine_backdoors
 from tasks.examination.calibration import examine_calibration
 from tasks.examination.case import Examination, Examined, ModelCase
 from tasks.examination.corruption import examine_corruption
@@ -42,6 +43,7 @@ _ENTRIES = (
     _Entry("evasion", examine_threats, lambda spec: spec.threat_models, "what a small change of an input does"),
     _Entry("corruption", examine_corruption, lambda spec: spec.corruption, "what noise, blur and weather do to images"),
     _Entry("privacy", examine_privacy, lambda spec: spec.privacy, "what it gives away of its training rows and itself"),
+    _Entry("backdoors", examine_backdoors, lambda spec: spec.backdoors, "whether a trigger was planted in it"),
     _Entry("explanations", _explanations, lambda spec: spec.explanations, "which inputs the answers rest on"),
     _Entry("fairness", examine_columns, lambda spec: spec.fairness, "whether groups of people fare alike"),
     _Entry("stress", examine_stress, lambda spec: spec.stress, "what odd, extreme and broken inputs do"),

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 _TRIED_WORDS = 64
 _BOTH_ENDS = 4
 _ROUNDS = 8
+_PROBED = 4
 _WIDTH = 4
 _CHILDREN = 8
 _MOST_SHORTENING = 64
@@ -69,25 +70,28 @@ class RewriteWords:
         wording = Wording.of(str(row))
         most = budget(self.threat.epsilon, len(wording.words))
         margin = yield from _margin(wording, asking)
-        falls = yield from leave_out(wording, asking, margin, asking.left // 2)
+        falls = yield from leave_out(wording, asking, margin, asking.left * 3 // 4)
         order = sorted(range(len(wording.words)), key=lambda place: (-falls[place], place))
-        ranked = yield from self._best_forms(wording, asking, margin, order, most)
+        ranked = yield from self._best_forms(wording, asking, margin, order[: 2 * most + _PROBED])
+        asking.noted.update({edit: float(falls[edit.place]) for edit in ranked if edit not in asking.noted})
         found = yield from _prefixes(wording, asking, ranked, most)
         return (yield from _shortened(wording, asking, found))
 
-    def _best_forms(
-        self, wording: Wording, asking: Asking, margin: float, order: Sequence[int], most: int
-    ) -> "Search[Edits]":
-        """One edit a word, those asked about by what they did, then the others in order, in the form that did best."""
-        room, tried, rest = max(asking.left * 2 // 3, 1), list[Edit](), list[Edit]()
-        for place in order[: 2 * most + 8]:
+    def _best_forms(self, wording: Wording, asking: Asking, margin: float, order: Sequence[int]) -> "Search[Edits]":
+        """One edit a word, in order: in the form that did best on the first words, which are asked about in all."""
+        probed = [edit for place in order[:_PROBED] for edit in self._forms(wording, place)][: asking.left // 2]
+        ranked = yield from _ranked(wording, asking, margin, probed)
+        deletions = [asking.noted.get(edit, 0.0) for edit in ranked if edit.is_deletion]
+        others = [asking.noted.get(edit, 0.0) for edit in ranked if not edit.is_deletion]
+        delete = bool(deletions) and max(deletions) >= max(others, default=0.0)
+        best: dict[int, Edit] = {}
+        for edit in ranked:
+            best.setdefault(edit.place, edit)
+        for place in order:
             forms = self._forms(wording, place)
-            (tried if len(tried) + len(forms) <= room else rest).extend(forms[:1] if len(tried) > room else forms)
-        ranked = yield from _ranked(wording, asking, margin, tried)
-        first: dict[int, Edit] = {}
-        for edit in (*ranked, *rest):
-            first.setdefault(edit.place, edit)
-        return tuple(first.values())
+            if forms:
+                best.setdefault(place, forms[-1] if delete else forms[0])
+        return tuple(best[place] for place in order if place in best)
 
     def _forms(self, wording: Wording, place: int) -> list[Edit]:
         forms = [Edit(place, form) for form in rewrites(self.threat, wording.words[place])]

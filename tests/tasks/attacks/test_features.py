@@ -89,7 +89,7 @@ def test_columns_that_only_matter_together_are_found_together() -> None:
         return 0.5 - np.minimum(asked[:, PLAN] == 2, asked[:, BLUE] == 1).astype(float)
 
     one, rows = attack(pair, THREAT.model_copy(update={"most": 1}), answers=sharp)
-    both, _ = attack(pair, answers=sharp)
+    both, _ = attack(pair, THREAT.model_copy(update={"queries": 1000}), answers=sharp)
     far = (rows[:, PLAN] != 2) & (rows[:, BLUE] != 1)
     assert far.any() and one.found.robust.tolist() == far.tolist()
     assert not both.found.robust.any()

@@ -5,9 +5,9 @@ the other classes, once as it is and once over the size for the same class in th
 of one class alone shows in the sizes from class to class, freed of what source and target explain (median polish, Tukey
 1977), and held against the twins' and against the way back.
 
-The bounds were fixed on 18 MNIST networks of the bank `calibration` of `benchmarks/bench_backdoors.py`, before its last
-four (127 to 130) and any network of the bank `test` were searched; on the latter 11 of 12 backdoors are found and no
-sound network is accused, while one of the last four, with label noise, is accused (0.44).
+The bounds were fixed on 16 MNIST networks of the bank `calibration` of `benchmarks/bench_backdoors.py`, before its last
+six (125 to 130) and any network of the bank `test` were searched; on the latter 11 of 12 backdoors are found and no
+sound network is accused, while one of the last six, with label noise, is accused (0.44).
 """
 
 from typing import TYPE_CHECKING

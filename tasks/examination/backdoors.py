@@ -53,7 +53,9 @@ def judge(finding: BackdoorFinding) -> Check:
     if finding.planted:
         worst = finding.planted[0]
         detail = "; ".join(_words(one) for one in finding.planted)
-        return Check(NAME, Verdict.FAILED, f"{detail}; `assay clean` takes it out, or train anew", worst.score, worst.bound)
+        return Check(
+            NAME, Verdict.FAILED, f"{detail}; `assay clean` takes it out, or train anew", worst.score, worst.bound
+        )
     nearest = min(finding.classes, key=lambda one: one.score)
     detail = f"no class has a trigger smaller than natural; nearest is {_words(nearest)}"
     return Check(NAME, Verdict.PASSED, detail, nearest.score, nearest.bound)

@@ -12,59 +12,60 @@ from assay.station import StepRequest
 from assay.workbench import Workbench
 
 FEWEST_ROWS = 50
-_THREAT = ("norm", "epsilon", "suite", "steps", "restarts")
+_THREAT = ("norm", "epsilon", "suite", "steps", "restarts", "moves", "most", "fixed", "queries")
 
 
-def compare_robustness(request: StepRequest, bench: Workbench, assayed: LedgerEntry | None) -> Comparison:
-    """The paired counts under the threat model where the challenger loses most.
+def compare_robustness(request: StepRequest, bench: Workbench, assayed: LedgerEntry | None) -> tuple[Comparison, ...]:
+    """The paired counts, one a threat model of the challenger's assay.
 
     Both sides' outcomes come from their own assay statements: frozen rows keep their order, so that both were attacked
     on mostly the same ones. A threat model that the champion was never attacked with is a problem, told in words.
     """
     serving = serving_now(bench.ledger, request.spec.name)
     if serving is None:
-        return Comparison()
+        return (Comparison(),)
     champion, name = serving.report.inputs["model"], f"champion version {serving.report.facts['version']}"
     if champion.sha256 == request.input("model").sha256:
-        return Comparison(champion=name)
+        return (Comparison(champion=name),)
     before = next(iter(bench.ledger.find(subject_sha256=champion.sha256, step=Step.ASSAY, limit=1)), None)
     ours, theirs = _attacks(assayed), _attacks(before)
-    if not ours:
-        return Comparison(champion=name, problem="the challenger was not attacked; run the assay step")
-    absent = [_words(threat) for threat in ours if threat not in theirs]
+    if not ours or not all(ours.values()):
+        why = "the challenger was not attacked, or no outcomes of it were kept; run the assay step"
+        return (Comparison(champion=name, problem=why),)
+    absent = [_words(threat) for threat in ours if not theirs.get(threat)]
     if absent:
         why = f"{name} was never attacked by {', '.join(absent)}; promote one model under the new threat model first"
-        return Comparison(champion=name, problem=f"{why}, without this rule")
-    made = [_paired(name, bench, ours[threat], theirs[threat]) for threat in ours]
-    return min(made, key=lambda one: (not one.problem, one.gain if one.rows else 0.0))
+        return (Comparison(champion=name, problem=f"{why}, without this rule"),)
+    return tuple(_paired(name, bench, ours[threat], theirs[threat], _words(threat)) for threat in ours)
 
 
 _Threat = tuple[str, ...]
 
 
 def _attacks(entry: LedgerEntry | None) -> Mapping[_Threat, str]:
-    """Threat model -> digest of its outcomes by row."""
+    """Threat model -> digest of its outcomes by row, "" where none were kept."""
     return dict(_outcomes(entry.report.facts.get("evasion"))) if entry else {}
 
 
 def _outcomes(evasion: Json) -> Iterator[tuple[_Threat, str]]:
     for told in evasion if isinstance(evasion, list) else []:
-        if isinstance(told, Mapping) and told.get("outcomes"):
-            yield tuple(str(told.get(key)) for key in _THREAT), str(told["outcomes"])
+        if isinstance(told, Mapping):
+            yield tuple(str(told.get(key)) for key in _THREAT), str(told.get("outcomes") or "")
 
 
 def _words(threat: _Threat) -> str:
-    return " ".join(threat[:3])
+    return " ".join(word for word in threat[:3] if word != "None")
 
 
-def _paired(name: str, bench: Workbench, ours: str, theirs: str) -> Comparison:
+def _paired(name: str, bench: Workbench, ours: str, theirs: str, under: str) -> Comparison:
     new, old = _standing(bench, ours), _standing(bench, theirs)
     both = new.keys() & old.keys()
     if len(both) < FEWEST_ROWS:
-        return Comparison(champion=name, problem=f"{len(both)} rows were attacked on both, {FEWEST_ROWS} are needed")
+        why = f"{under}: {len(both)} rows were attacked on both, {FEWEST_ROWS} are needed"
+        return Comparison(champion=name, problem=why)
     only_new = sum(new[row] and not old[row] for row in both)
     only_old = sum(old[row] and not new[row] for row in both)
-    return Comparison(len(both), only_new, only_old, name)
+    return Comparison(len(both), only_new, only_old, name, under=under)
 
 
 def _standing(bench: Workbench, digest: str) -> dict[str, bool]:

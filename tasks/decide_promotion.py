@@ -86,11 +86,11 @@ def _rule(rule: MetricRule | FairnessRule | ChallengerRule, spec: PipelineSpec) 
 
 def _comparisons(
     request: StepRequest, bench: Workbench, assayed: LedgerEntry | None
-) -> Mapping[tuple[str, str], Comparison]:
+) -> Mapping[tuple[str, str], tuple[Comparison, ...]]:
     rules = [rule for rule in request.spec.gate if isinstance(rule, ChallengerRule)]
     clean = sorted({rule.rows for rule in rules if rule.challenger == "accuracy"})
-    made: dict[tuple[str, str], Comparison] = {
-        ("accuracy", rows): compare_champion(request, bench, assayed, rows) for rows in clean
+    made: dict[tuple[str, str], tuple[Comparison, ...]] = {
+        ("accuracy", rows): (compare_champion(request, bench, assayed, rows),) for rows in clean
     }
     if any(rule.challenger == "robust_accuracy" for rule in rules):
         made["robust_accuracy", "holdout"] = compare_robustness(request, bench, assayed)

@@ -5,7 +5,7 @@ says anything but `passed` refuses; nothing but a ledger statement counts as evi
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Protocol
 
@@ -23,7 +23,8 @@ _Z95 = 1.959963984540054
 class Comparison:
     """Challenger and champion on the same rows: how often only one of them was right.
 
-    champion: who was compared, in words; "" when nothing serves. problem: why it could not be made, or "".
+    champion: who was compared, in words; "" when nothing serves. problem: why it could not be made, or "". under: the
+    attacker whom both faced, or "".
     """
 
     rows: int = 0
@@ -31,6 +32,7 @@ class Comparison:
     only_champion: int = 0
     champion: str = ""
     problem: str = ""
+    under: str = ""
 
     @property
     def gain(self) -> float:
@@ -50,14 +52,14 @@ class Case:
     """All that a rule may look at. statements: step -> newest statement of the chain, None where none exists.
 
     requested: role -> the subject this run speaks of.
-    comparisons: metric and rows, such as `accuracy`, `holdout` -> the paired comparison on them.
+    comparisons: metric and rows, such as `accuracy`, `holdout` -> the paired comparisons on them, one an attacker.
     """
 
     pipeline: str
     now: datetime
     statements: "Mapping[Step, LedgerEntry | None]"
     requested: Mapping[str, Subject] = field(default_factory=dict)
-    comparisons: Mapping[tuple[str, str], Comparison] = field(default_factory=dict)
+    comparisons: Mapping[tuple[str, str], tuple[Comparison, ...]] = field(default_factory=dict)
 
     def citations(self, role: str) -> dict[str, str]:
         """Who speaks of `role` -> the sha256 it names."""
@@ -163,7 +165,8 @@ class ChampionComparison:
 
     must: `not_lose` refuses a significant loss larger than `margin`; `beat` demands a significant gain
     larger than `margin`. max_loss: refuse as well while the 95 % interval reaches a larger loss, for a test of few rows
-    finds nothing significant. Without a champion there is nothing to lose to.
+    finds nothing significant. Where there are several comparisons each must hold: a small loss on many rows is surer
+    than a larger one on few. Without a champion there is nothing to lose to.
     """
 
     rows: str
@@ -174,7 +177,14 @@ class ChampionComparison:
     max_loss: float | None = None
 
     def judge(self, case: Case) -> Check:
-        found = case.comparisons.get((self.metric, self.rows), Comparison(problem="was not made"))
+        found = case.comparisons.get((self.metric, self.rows)) or (Comparison(problem="was not made"),)
+        checks = [self._judge(one) for one in found]
+        if len(checks) == 1:
+            return checks[0]
+        gains = [check.measured for check in checks if check.measured is not None]
+        return replace(_worst(self._name(), checks), measured=min(gains, default=None), threshold=self.margin)
+
+    def _judge(self, found: Comparison) -> Check:
         if found.problem:
             return _refused(self._name(), f"expected a paired comparison on {self.rows}: {found.problem}")
         if not found.champion:
@@ -201,9 +211,10 @@ class ChampionComparison:
 
     def _words(self, found: Comparison, p: float, resolved: bool) -> str:
         low, high = found.gain_ci95
+        under = f"{found.under}: " if found.under else ""
         words = (
-            f"against {found.champion} on {found.rows} rows: only the challenger right {found.only_challenger}, only "
-            f"the champion right {found.only_champion}, {self.metric} {found.gain:+.4f} "
+            f"{under}against {found.champion} on {found.rows} rows: only the challenger right {found.only_challenger}, "
+            f"only the champion right {found.only_champion}, {self.metric} {found.gain:+.4f} "
             f"(95 % {low:+.4f} to {high:+.4f}), p = {p:.3g}; must {self.must}"
         )
         return words if resolved else f"{words}; a loss above {self.max_loss} is not excluded: gather more rows"

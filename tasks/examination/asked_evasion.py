@@ -11,6 +11,7 @@ from assay.sdk import Rows
 from assay.spec import FeatureThreat, WordThreat
 from tasks.attacks.asking import UnusableAnswer
 from tasks.attacks.black_box import BlackBoxResult
+from tasks.examination.attack_views import outcomes_parquet
 from tasks.examination.case import ModelCase
 from tasks.examination.clean import wilson
 from tasks.examination.evasion import EvasionResult, threat_name
@@ -91,7 +92,8 @@ def evasion_result(threat: "AskedThreat", attacked: Attacked, case: ModelCase) -
         **attacked.further,
         "seconds": round(time.perf_counter() - attacked.started, 3),
     }
-    return EvasionResult(threat, len(rows), accuracy, interval, checks, facts)
+    outcomes = outcomes_parquet(rows.row_ids, found.clean, robust)
+    return EvasionResult(threat, len(rows), accuracy, interval, checks, facts, outcomes)
 
 
 def _point(found: BlackBoxResult, epsilon: float) -> Json:

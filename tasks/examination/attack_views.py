@@ -118,11 +118,11 @@ def worst_pictures(rows: AttackedRows) -> bytes | None:
     return sink.getvalue()
 
 
-def outcomes_parquet(rows: AttackedRows) -> bytes:
+def outcomes_parquet(row_ids: tuple[str, ...], clean: "NDArray[np.bool_]", robust: "NDArray[np.bool_]") -> bytes:
     """One row a row: row_id, clean, robust; what a later challenger is compared with."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
     sink = io.BytesIO()
-    pq.write_table(pa.table({"row_id": list(rows.row_ids), "clean": rows.clean, "robust": rows.robust}), sink)
+    pq.write_table(pa.table({"row_id": list(row_ids), "clean": clean, "robust": robust}), sink)
     return sink.getvalue()

@@ -15,7 +15,7 @@ from assay.records import Check, Verdict
 from assay.sdk import GradientModel, Rows
 from assay.spec import AnyThreat, ThreatModel
 from tasks.attacks.ball import Ball
-from tasks.examination.attack_views import AttackedRows, confusions, robustness_curve
+from tasks.examination.attack_views import AttackedRows, confusions, outcomes_parquet, robustness_curve
 from tasks.examination.clean import Interval, wilson
 from tasks.examination.looks import is_certain, looks, rows_wanted
 from tasks.examination.onslaught import Onslaught, open_onslaught
@@ -37,7 +37,7 @@ _INVERSE_TOLERANCE = 1e-5
 class EvasionResult:
     """robust_accuracy: share of `samples` rows right before and after every attack, on framework and ONNX both.
 
-    attacked: the rows themselves, where they are numbers that gradients move.
+    outcomes: a Parquet of every row's. attacked: the rows themselves, where they are numbers that gradients move.
     """
 
     threat: AnyThreat
@@ -46,6 +46,7 @@ class EvasionResult:
     ci95: Interval
     checks: tuple[Check, ...]
     facts: dict[str, Json]
+    outcomes: bytes
     attacked: AttackedRows | None = None
 
 
@@ -100,7 +101,8 @@ def examine_evasion(
         "confusion": confusions(attacked, asked.probabilities.shape[1]),
         "seconds": round(time.perf_counter() - started, 3),
     }
-    return EvasionResult(threat, done, stand / done, interval, checks, facts, attacked)
+    outcomes = outcomes_parquet(attacked.row_ids, attacked.clean, attacked.robust)
+    return EvasionResult(threat, done, stand / done, interval, checks, facts, outcomes, attacked)
 
 
 def _attack_until_certain(

@@ -4,7 +4,7 @@ from assay.json_types import Json
 from assay.records import Check
 from assay.sdk import GradientModel
 from assay.spec import AnyThreat, FeatureThreat, WordThreat
-from tasks.examination.attack_views import outcomes_parquet, worst_pictures
+from tasks.examination.attack_views import worst_pictures
 from tasks.examination.case import Examined, ModelCase
 from tasks.examination.evasion import EvasionResult, examine_evasion, threat_name, without_gradients
 from tasks.examination.feature_evasion import examine_features
@@ -51,10 +51,8 @@ def _examine(threat: AnyThreat, case: ModelCase) -> EvasionResult | Check:
 
 def _kept(result: EvasionResult, case: ModelCase) -> dict[str, Json]:
     """Digests of what stays in the store: each row's outcome, and pictures of the worst."""
+    kept: dict[str, Json] = {"outcomes": case.store.put_bytes(result.outcomes)}
     if result.attacked is None:
-        return {}
+        return kept
     pictures = worst_pictures(result.attacked)
-    return {
-        "outcomes": case.store.put_bytes(outcomes_parquet(result.attacked)),
-        "examples": case.store.put_bytes(pictures) if pictures else None,
-    }
+    return {**kept, "examples": case.store.put_bytes(pictures) if pictures else None}

@@ -50,7 +50,7 @@ def test_challenger_that_beats_the_champion_never_loses_to_it(only_new: int, onl
         pipeline="two",
         now=CASE.now,
         statements={},
-        comparisons={("accuracy", rows): Comparison(1000, only_new, only_old, "champion version 1")},
+        comparisons={("accuracy", rows): (Comparison(1000, only_new, only_old, "champion version 1"),)},
     )
     beats, holds = (ChampionComparison(rows, must, 0.0, 0.05).judge(case) for must in ("beat", "not_lose"))
     if beats.verdict is Verdict.PASSED:
@@ -63,9 +63,8 @@ def test_comparison_that_was_not_made_refuses() -> None:
 
 
 def test_loss_within_the_margin_is_allowed_and_beyond_it_refused() -> None:
-    case = Case(
-        "two", CASE.now, {}, comparisons={("accuracy", "holdout"): Comparison(1000, 0, 20, "champion version 1")}
-    )
+    comparison = Comparison(1000, 0, 20, "champion version 1")
+    case = Case("two", CASE.now, {}, comparisons={("accuracy", "holdout"): (comparison,)})
     verdicts = [ChampionComparison("holdout", "not_lose", margin, 0.05).judge(case).verdict for margin in (0.03, 0.01)]
     assert verdicts == [Verdict.PASSED, Verdict.FAILED]
 
@@ -77,7 +76,7 @@ def test_loss_within_the_margin_is_allowed_and_beyond_it_refused() -> None:
 )
 def test_regression_is_a_test_and_shows_its_interval(only_new: int, only_old: int, verdict: Verdict) -> None:
     comparison = Comparison(10_000, only_new, only_old, "champion version 1")
-    case = Case("two", CASE.now, {}, comparisons={("accuracy", "holdout"): comparison})
+    case = Case("two", CASE.now, {}, comparisons={("accuracy", "holdout"): (comparison,)})
     check = ChampionComparison("holdout", "not_lose", 0.01, 0.05).judge(case)
     assert check.verdict is verdict
     low, high = comparison.gain_ci95
@@ -85,11 +84,21 @@ def test_regression_is_a_test_and_shows_its_interval(only_new: int, only_old: in
 
 
 def test_few_rows_do_not_excuse_a_loss_that_they_cannot_see() -> None:
-    case = Case("two", CASE.now, {}, comparisons={("accuracy", "holdout"): Comparison(40, 1, 4, "champion version 1")})
+    comparison = Comparison(40, 1, 4, "champion version 1")
+    case = Case("two", CASE.now, {}, comparisons={("accuracy", "holdout"): (comparison,)})
     blind = ChampionComparison("holdout", "not_lose", 0.0, 0.05).judge(case)
     strict = ChampionComparison("holdout", "not_lose", 0.0, 0.05, max_loss=0.05).judge(case)
     assert (blind.verdict, strict.verdict) == (Verdict.PASSED, Verdict.FAILED)
     assert "gather more rows" in strict.detail
+
+
+def test_sure_loss_under_one_attacker_is_not_hidden_by_a_larger_one_on_few_rows() -> None:
+    few = Comparison(50, 2, 5, "champion version 1", under="linf 0.1 quick")
+    many = Comparison(1000, 0, 40, "champion version 1", under="words 0.2")
+    case = Case("two", CASE.now, {}, comparisons={("robust_accuracy", "holdout"): (few, many)})
+    check = ChampionComparison("holdout", "not_lose", 0.0, 0.05, "robust_accuracy").judge(case)
+    assert check.verdict is Verdict.FAILED and check.detail.startswith("words 0.2: against champion version 1")
+    assert check.measured == few.gain
 
 
 @given(st.integers(0, 40), st.integers(0, 40), st.integers(81, 3000))

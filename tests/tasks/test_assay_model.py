@@ -86,6 +86,8 @@ def test_every_kind_of_threat_is_attacked_or_told(bench: Workbench, subjects: di
     assert checks["words 0.1: examined"].verdict is Verdict.NOT_CHECKED and report.verdict is Verdict.NOT_CHECKED
     evasion: Any = report.facts["evasion"]
     assert [told["norm"] for told in evasion] == ["features"]
+    outcomes = pq.read_table(io.BytesIO(bench.store.read(evasion[0]["outcomes"]))).to_pydict()
+    assert len(set(outcomes["row_id"])) == 60 and sum(outcomes["robust"]) == 60 * evasion[0]["robust_accuracy"]
     metrics: Any = report.facts["metrics"]
     # The model looks at one column alone; within a fifth of its range of the cut, rows fall.
     assert metrics["robust_accuracy"] == pytest.approx(metrics["accuracy"] - 0.4, abs=0.15)

@@ -214,6 +214,30 @@ def test_champion_that_was_never_attacked_this_way_is_no_comparison(bench: Workb
     assert "never attacked by linf 0.2 quick" in check_of(report, "champion's robust_accuracy on holdout")
 
 
+def test_loss_under_reworded_texts_is_not_passed_over_for_a_gain_under_gradients(bench: Workbench) -> None:
+    spec = make_spec(gate=[{"challenger": "robust_accuracy"}])
+    old, new = Story(bench, spec, 0.5), Story(bench, spec, 0.0)
+    words = {"norm": "words", "suite": None, "moves": ["typo"]}
+    for story, robust in ((old, 100), (new, 40)):
+        told = [outcomes(bench, [True] * 100), outcomes(bench, [at < robust for at in range(100)], **words)]
+        story.facts = {"evasion": [one for facts in told for one in facts["evasion"]]}
+    serve(bench, old.tell(), version=1)
+    report = new.tell().run(decide_promotion)
+    assert report.verdict is Verdict.FAILED
+    assert check_of(report, "champion's robust_accuracy on holdout").startswith("words 0.1: against champion")
+
+
+def test_attack_whose_outcomes_were_not_kept_is_no_comparison(bench: Workbench) -> None:
+    spec = make_spec(gate=[{"challenger": "robust_accuracy"}])
+    old, new = Story(bench, spec, 0.5), Story(bench, spec, 0.0)
+    old.facts = outcomes(bench, [True] * 100)
+    new.facts = {"evasion": [*outcomes(bench, [True] * 100)["evasion"], {"norm": "words", "epsilon": 0.1}]}
+    serve(bench, old.tell(), version=1)
+    report = new.tell().run(decide_promotion)
+    assert report.verdict is Verdict.FAILED
+    assert "no outcomes of it were kept" in check_of(report, "champion's robust_accuracy on holdout")
+
+
 def test_champion_whose_file_was_changed_stops_the_gate(bench: Workbench) -> None:
     from assay.bundle import ONNX_FILE, load_bundle
     from assay.errors import IntegrityError

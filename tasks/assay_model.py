@@ -20,6 +20,7 @@ from tasks.compare_champion import open_champion
 from tasks.examination.artifact import check_artifact
 from tasks.examination.case import Examined, ModelCase
 from tasks.examination.clean import CleanMetrics, clean_metrics
+from tasks.examination.contained import examine_contained
 from tasks.examination.examinations import examinations
 from tasks.examination.row_columns import row_columns
 from tasks.training.candidate import load_candidate
@@ -33,7 +34,7 @@ def assay_model(request: StepRequest, bench: Workbench) -> StepReport:
 
     facts.metrics, facts.ci95: on the whole holdout. facts.recent: the same on the newest segment. facts.predictions:
     digest of a Parquet of row_id, segment, label, predicted, confidence. Then one entry an examination, under its name;
-    facts.not_examined: those that the spec does not ask for.
+    facts.not_examined: those that the spec does not ask for. facts.asked: what it asks for, as the gate compares it.
     """
     folder = Path(tempfile.mkdtemp(prefix="model-", dir=bench.workdir))
     bundle = fetch_bundle(request.input("model"), bench.store, folder)
@@ -50,11 +51,12 @@ def assay_model(request: StepRequest, bench: Workbench) -> StepReport:
     clean = {segment: _clean(case, segment) for segment in SEGMENTS}
     case.say(f"assay: accuracy {clean['holdout'].values['accuracy']:.4f} on {clean['holdout'].rows} holdout rows")
     wanted, left_out = examinations(case.spec)
-    found = {name: examine(case) for name, examine in wanted.items()}
-    checks += tuple(_clean_check(segment, clean[segment]) for segment in SEGMENTS)
+    found = {name: examine_contained(name, examine, case) for name, examine in wanted.items()}
+    checks += tuple(_clean_check(case, segment, clean[segment]) for segment in SEGMENTS)
     checks += tuple(check for one in found.values() for check in one.checks)
     predictions = bench.store.put_bytes(predictions_parquet(case))
-    facts = {**_facts(clean, found), "predictions": predictions, "not_examined": left_out}
+    asked: Json = case.spec.assay.model_dump(mode="json")
+    facts = {**_facts(clean, found), "predictions": predictions, "not_examined": left_out, "asked": asked}
     return _report(request, checks, facts)
 
 
@@ -108,10 +110,17 @@ def _clean(case: ModelCase, segment: str) -> CleanMetrics:
     return clean_metrics(case.rows[segment].labels, case.predicted[segment], case.classes, case.seed)
 
 
-def _clean_check(segment: str, metrics: CleanMetrics) -> Check:
+def _clean_check(case: ModelCase, segment: str, metrics: CleanMetrics) -> Check:
+    """Failed where a row is answered by NaN, which has no largest class."""
+    import numpy as np
+
     low, high = metrics.ci95["accuracy"]
+    broken = int((~np.isfinite(case.confidence[segment])).sum())
     detail = f"{metrics.rows} {segment} rows, 95 % interval {low:.4f} to {high:.4f}"
-    return Check(f"accuracy on {segment}", Verdict.PASSED, detail, measured=metrics.values["accuracy"])
+    if broken:
+        detail = f"{broken} of {metrics.rows} {segment} rows are answered by NaN or infinity, not by probabilities"
+    verdict = Verdict.FAILED if broken else Verdict.PASSED
+    return Check(f"accuracy on {segment}", verdict, detail, measured=metrics.values["accuracy"])
 
 
 def _facts(clean: Mapping[str, CleanMetrics], found: Mapping[str, Examined]) -> dict[str, Json]:

@@ -7,7 +7,17 @@ from assay.digests import sha256_json
 from assay.fairness_bound import FairnessBound
 from assay.json_types import JsonObject
 from assay.ledger import LedgerEntry
-from assay.policy import AllOf, Case, ChampionComparison, Comparison, MetricBound, PassedStatement, Rule, SameDigest
+from assay.policy import (
+    AllOf,
+    Case,
+    ChampionComparison,
+    Comparison,
+    ExaminedAsAsked,
+    MetricBound,
+    PassedStatement,
+    Rule,
+    SameDigest,
+)
 from assay.records import Check, Step, StepReport, Verdict, combined_verdict
 from assay.signing import KeyRole
 from assay.spec import ChallengerRule, FairnessRule, MetricRule, PipelineSpec
@@ -52,11 +62,12 @@ def decide_promotion(request: StepRequest, bench: Workbench) -> StepReport:
 
 
 def promotion_policy(spec: PipelineSpec) -> tuple[Rule, ...]:
-    """The rules of `spec`, after those that hold for every pipeline: evidence of each step, on the same digests."""
+    """The rules of `spec`, after those of every pipeline: evidence of each step, on the same digests, as asked."""
     fresh = timedelta(hours=spec.max_evidence_age_hours)
     return (
         *(PassedStatement(step, KeyRole.PRODUCER, fresh) for step in REQUIRED_STEPS),
         AllOf("same digests throughout", tuple(SameDigest(role) for role in _ROLES)),
+        ExaminedAsAsked(spec.assay.model_dump(mode="json")),
         *(_rule(rule, spec) for rule in spec.gate),
     )
 

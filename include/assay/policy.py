@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Protocol
 
+from assay.json_types import JsonObject
 from assay.records import Check, Step, Subject, Verdict, combined_verdict
 
 if TYPE_CHECKING:
@@ -125,6 +126,25 @@ class SameDigest:
             found = ", ".join(f"{who} cites {sha256[:12]}" for who, sha256 in cited.items())
             return _refused(name, f"expected one {self.role}: {found}; run the whole pipeline on one version")
         return Check(name, Verdict.PASSED, f"{self.role} {next(iter(cited.values()))[:12]} throughout")
+
+
+@dataclass(frozen=True)
+class ExaminedAsAsked:
+    """The assay was asked for what the spec asks for now: robustness to a weaker attacker is not what a rule means."""
+
+    asked: JsonObject
+
+    def judge(self, case: Case) -> Check:
+        name, entry = "examined as asked", case.statements.get(Step.ASSAY)
+        found = entry.report.facts.get("asked") if entry else None
+        if not isinstance(found, Mapping):
+            return _refused(name, "expected a statement that says what the assay was asked for; run the assay step")
+        changed = sorted(key for key in {*self.asked, *found} if self.asked.get(key) != found.get(key))
+        if changed:
+            return _refused(
+                name, f"the spec's assay asks otherwise now: {', '.join(changed)}; run the assay step again"
+            )
+        return Check(name, Verdict.PASSED, "the assay was asked for what the spec asks for")
 
 
 @dataclass(frozen=True)

@@ -25,6 +25,9 @@ def rule_findings(spec: PipelineSpec) -> Iterator[Finding]:
             yield from _unmeasured(("gate", position, "challenger"), rule.challenger, spec.assay)
     if not spec.gate:
         yield Finding(("gate",), "an empty gate would let every model through", "remove the key for the default gate")
+    if spec.assay.privacy == PrivacySpec():
+        hint = "add `membership: {}` or `extraction: {}`, or remove the key"
+        yield Finding(("assay", "privacy"), "privacy is asked for, but for nothing in particular", hint)
     yield from _column_findings(spec)
     yield from _approval_findings(spec)
 

@@ -58,6 +58,9 @@ def examine_privacy(case: ModelCase) -> Examined:
         notes.append("canaries: training planted none, what the model remembers word for word is not known")
     else:
         found["canaries"] = planted
+    if asked is not None and not found:
+        words = "asked for, but for nothing in particular; name membership, extraction, attributes or canaries"
+        found["asked"] = Examined({"problem": words}, (Check("privacy", Verdict.NOT_CHECKED, words),))
     return _together(found, notes)
 
 

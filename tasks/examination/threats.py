@@ -1,7 +1,7 @@
 """Every threat model of a spec, each by the attacks that its inputs allow; the worst one counts."""
 
 from assay.json_types import Json
-from assay.records import Check
+from assay.records import Check, Verdict
 from assay.sdk import GradientModel
 from assay.spec import AnyThreat, FeatureThreat, WordThreat
 from tasks.examination.attack_views import worst_pictures
@@ -42,11 +42,16 @@ def _examine(threat: AnyThreat, case: ModelCase) -> EvasionResult | Check:
         return examine_words(threat, case)
     if isinstance(threat, FeatureThreat):
         return examine_features(threat, case)
+    holdout = case.rows["holdout"]
+    unknown = int((holdout.labels >= case.classes).sum())
+    if unknown:
+        words = f"{unknown} holdout rows are of a class that training never saw; train on rows of it"
+        return Check(f"{threat_name(threat)}: examined", Verdict.NOT_CHECKED, words)
     model = case.candidate()
     if not isinstance(model, GradientModel):
         return without_gradients(threat, case.spec.train.model)
     bounds = bounds_on(case.spec, "robust_accuracy")
-    return examine_evasion(model, case.served, case.rows["holdout"], threat, case.seed, bounds)
+    return examine_evasion(model, case.served, holdout, threat, case.seed, bounds)
 
 
 def _kept(result: EvasionResult, case: ModelCase) -> dict[str, Json]:

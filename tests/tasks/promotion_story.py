@@ -126,6 +126,7 @@ class Story:
             "metrics": {"accuracy": accuracy},
             "ci95": {"accuracy": [accuracy - 0.05, accuracy + 0.05]},
             "predictions": self.bench.store.put_file(path),
+            "asked": self.spec.assay.model_dump(mode="json"),
         }
 
     def _dataset(self, name: str) -> Subject:

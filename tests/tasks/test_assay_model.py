@@ -11,6 +11,7 @@ import pytest
 from assay.bundle import load_bundle, save_bundle
 from assay.errors import IntegrityError
 from assay.records import StepReport, Subject, Verdict
+from assay.sdk import GradientModel
 from assay.spec import PipelineSpec
 from assay.workbench import Workbench
 from tasks.assay_model import assay_model
@@ -103,6 +104,32 @@ def test_privacy_and_explanations_stand_in_the_statement(bench: Workbench, subje
     assert explanations["concentration"]["input"] == "a" and "shortcut" in explanations["concentration"]["note"]
 
 
+def test_class_that_raises_under_examination_leaves_one_check_and_the_other_numbers(
+    bench: Workbench, subjects: dict[str, Subject], tmp_path: Path
+) -> None:
+    asked = {"threat_models": [{"epsilon": 0.1}], "privacy": {"extraction": {"queries": [50]}}}
+    model = "tests.tasks.test_assay_model:Bent"
+    bent = {**subjects, "candidate": candidate(bench, tmp_path / "bent", 0.5, model)}
+    report = examine(bench, bent, make_spec(model, assay=asked))
+    (check,) = [check for check in report.checks if check.verdict is not Verdict.PASSED]
+    assert check.verdict is report.verdict is Verdict.NOT_CHECKED and check.name == "evasion"
+    assert "test_assay_model.py" in check.detail and "module_function: no module today" in check.detail
+    metrics: Any = report.facts["metrics"]
+    assert "extraction_fidelity" in metrics and "robust_accuracy" not in metrics
+
+
+def test_class_that_training_never_saw_is_no_attacked_class(bench: Workbench, tmp_path: Path) -> None:
+    def with_third_class(count: int, seed: int) -> Any:
+        rows = uniform_rows(count, seed)
+        return {**rows, "label": np.where(np.arange(count) < 7, 2, rows["label"])}
+
+    model = "tests.tasks.test_assay_model:Bent"
+    subjects = {**split(bench, with_third_class), "candidate": candidate(bench, tmp_path / "bent", 0.5, model)}
+    report = examine(bench, subjects, make_spec(model, assay={"threat_models": [{"epsilon": 0.1}]}))
+    told = [check.detail for check in report.checks if check.verdict is Verdict.NOT_CHECKED]
+    assert told == ["7 holdout rows are of a class that training never saw; train on rows of it"]
+
+
 def test_model_of_another_candidate_is_refused(bench: Workbench, subjects: dict[str, Subject], tmp_path: Path) -> None:
     exported = export_model(request_for(bench, make_spec(), subjects), bench)
     other = candidate(bench, tmp_path / "other", 0.1)
@@ -131,6 +158,16 @@ def test_export_that_answers_otherwise_than_the_model_is_refused(
     assert report.verdict is Verdict.FAILED
     failed = {check.name for check in report.checks if check.verdict is Verdict.FAILED}
     assert failed == {"same probabilities", "same labels"}
+
+
+class Bent(Threshold, GradientModel):
+    """Has gradients, it says."""
+
+    def module_function(self) -> Any:
+        raise ValueError("no module today")
+
+    def to_model_space(self, inputs: np.ndarray) -> np.ndarray:
+        return inputs
 
 
 class Liar(Threshold):

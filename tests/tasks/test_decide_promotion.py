@@ -146,6 +146,24 @@ def test_fairness_that_the_assay_statement_does_not_tell_refuses(bench: Workbenc
     assert "it was not measured" in check_of(report, "accuracy_difference by sex")
 
 
+def test_assay_that_was_asked_for_a_weaker_attacker_is_no_evidence(bench: Workbench) -> None:
+    rule = {"metric": "robust_accuracy", "min": 0.5}
+    story = Story(bench, make_spec(gate=[rule], assay={"threat_models": [{"epsilon": 0.01}]}))
+    story.facts = {"metrics": {"robust_accuracy": 0.9}}
+    assert story.tell().run(decide_promotion).verdict is Verdict.PASSED
+    story.spec = make_spec(gate=[rule], assay={"threat_models": [{"epsilon": 0.3}], "privacy": {"membership": {}}})
+    report = story.run(decide_promotion)
+    assert report.verdict is Verdict.FAILED
+    assert "asks otherwise now: privacy, threat_models" in check_of(report, "examined as asked")
+
+
+def test_assay_that_does_not_say_what_it_was_asked_for_refuses(bench: Workbench) -> None:
+    story = Story(bench, make_spec())
+    story.facts = {"asked": None}
+    report = story.tell().run(decide_promotion)
+    assert report.verdict is Verdict.FAILED and "asked for" in check_of(report, "examined as asked")
+
+
 def test_first_model_has_no_champion_to_beat(bench: Workbench) -> None:
     report = Story(bench, make_spec(gate=[CHALLENGE | {"must": "beat"}])).tell().run(decide_promotion)
     assert report.verdict is Verdict.PASSED

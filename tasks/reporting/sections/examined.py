@@ -21,7 +21,10 @@ from tasks.reporting.sections.supply_chain import supply_chain_blocks, supply_ch
 from tasks.screening.shown_rows import clean
 
 CLEAN_FACTS = frozenset(
-    {"rows", "metrics", "ci95", "class_recall", "class_prior", "recent", "predictions", "not_examined", "purpose"}
+    {
+        *("rows", "metrics", "ci95", "class_recall", "class_prior", "recent", "predictions"),
+        *("asked", "not_examined", "purpose"),
+    }
 )
 
 

@@ -3,7 +3,7 @@
 Between the steps travel digests: the files lie in the store. A passed scan is no evidence of its own; a refusal is.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -54,7 +54,7 @@ def scan_foreign(asked: Mapping[str, Any], context: RunContext, bench: Workbench
     if found.report.verdict is not Verdict.PASSED:
         statement = _sign(refused(found), asked, context, bench, started)
         return {"verdict": found.report.verdict.value, "findings": found.check.detail, "statement": statement}
-    stored = Stored(*(_store(fetched[role], bench) for role in ("model", "dataset")))
+    stored = Stored(_store((request.model,), bench), _store(found.data.files, bench, found.data.path))
     return {"verdict": Verdict.PASSED.value, "files": stored.to_json()}
 
 
@@ -89,16 +89,25 @@ def _fetch(uri: str, bench: Workbench, role: str, at: datetime) -> Path:
 
 
 def _require_public(path: Path, bench: Workbench, role: str) -> None:
-    """Who may start a benchmark may not thereby copy keys into the store."""
-    for kept in (bench.settings.keys, bench.settings.home):
-        if path.resolve().is_relative_to(kept.resolve()):
-            raise SpecError(f"{role} {str(path)!r}: lies among this deployment's keys and state; copy it elsewhere")
+    """Who may start a benchmark may not thereby copy keys into the store, nor by a folder above or a link to them."""
+    for kept in (one.resolve() for one in (bench.settings.keys, bench.settings.home)):
+        if kept.is_relative_to(path.resolve()) or any(one.resolve().is_relative_to(kept) for one in _all_below(path)):
+            raise SpecError(
+                f"{role} {str(path)!r}: lies among this deployment's keys and state, or holds them; copy it elsewhere"
+            )
 
 
-def _store(path: Path, bench: Workbench) -> dict[str, str]:
-    files = [path] if path.is_file() else sorted(one for one in path.rglob("*") if one.is_file())
-    root = path.parent if path.is_file() else path
-    return {one.relative_to(root).as_posix(): bench.store.put_file(one) for one in files}
+def _all_below(path: Path) -> Iterator[Path]:
+    yield path
+    yield from path.rglob("*")
+
+
+def _store(files: Sequence[Path], bench: Workbench, root: Path | None = None) -> dict[str, str]:
+    """What is measured, and nothing that lies beside it. root: the folder, where there is one."""
+    return {
+        one.relative_to(root).as_posix() if root and root.is_dir() else one.name: bench.store.put_file(one)
+        for one in files
+    }
 
 
 def _restore(files: Mapping[str, str], bench: Workbench, role: str) -> Path:

@@ -1,5 +1,6 @@
 """`assay bench`: how robust a model file is, measured without Airflow."""
 
+import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,15 @@ from assay.cli.output import json_option, print_json, say
 from assay.records import Verdict
 
 _NO = 3
+_MOST_GIB, _MOST_SECONDS = 1 << 20, 365 * 86_400
+
+
+def _finite(_context: click.Context, _parameter: click.Parameter, value: Any) -> Any:
+    """NaN is in every range, and bounds nothing."""
+    numbers = value if isinstance(value, tuple) else (value,)
+    if not all(one is None or math.isfinite(one) for one in numbers):
+        raise click.BadParameter(f"expected a finite number, found {' '.join(map(str, numbers))}")
+    return value
 
 
 @click.command()
@@ -20,6 +30,7 @@ _NO = 3
     "--epsilon",
     type=click.FloatRange(0, min_open=True),
     required=True,
+    callback=_finite,
     help="How far inputs may be moved: a share of the range from black to white, or of a column's lowest to highest.",
 )
 @click.option(
@@ -38,9 +49,16 @@ _NO = 3
     "black_white",
     type=(float, float),
     metavar="BLACK WHITE",
+    callback=_finite,
     help="What black and white are to the model; default: whichever of 0 1, 0 255, -1 1 it knows best.",
 )
-@click.option("--min", "least", type=click.FloatRange(0, 1), help="Fail (exit 3) below this robust accuracy.")
+@click.option(
+    "--min",
+    "least",
+    type=click.FloatRange(0, 1),
+    callback=_finite,
+    help="Fail (exit 3) below this robust accuracy.",
+)
 @click.option(
     "--corruptions/--no-corruptions",
     default=True,
@@ -50,13 +68,15 @@ _NO = 3
 @click.option("--curve", is_flag=True, help="Also measure attackers of half and a quarter of epsilon, on 200 rows.")
 @click.option(
     "--memory",
-    type=click.FloatRange(0, min_open=True),
+    type=click.FloatRange(0, _MOST_GIB, min_open=True),
     metavar="GIB",
+    callback=_finite,
     help="What model and rows may take; default: four fifths of this machine.",
 )
 @click.option(
     "--timeout",
-    type=click.FloatRange(0, min_open=True),
+    type=click.FloatRange(0, _MOST_SECONDS, min_open=True),
+    callback=_finite,
     default=14_400,
     show_default=True,
     metavar="SECONDS",

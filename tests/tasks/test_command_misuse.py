@@ -43,3 +43,22 @@ def test_checking_a_file_that_is_not_there_ends_in_2(tmp_path: Path) -> None:
     result = command("check", "/nonsense/path.yaml")(tmp_path / "home")
     assert result.exit_code == 2
     assert "/nonsense/path.yaml:1: cannot be read" in result.output
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("--epsilon", "nan"),
+        ("--epsilon", "inf"),
+        ("--epsilon", "0.1", "--min", "nan"),
+        ("--epsilon", "0.1", "--memory", "nan"),
+        ("--epsilon", "0.1", "--memory", "1e300"),
+        ("--epsilon", "0.1", "--timeout", "inf"),
+        ("--epsilon", "0.1", "--range", "nan", "1"),
+    ],
+)
+def test_option_that_is_no_finite_number_is_refused_in_one_line(tmp_path: Path, words: tuple[str, ...]) -> None:
+    (tmp_path / "model.onnx").write_bytes(b"x")
+    result = command("bench", str(tmp_path / "model.onnx"), str(tmp_path / "model.onnx"), *words)(tmp_path / "home")
+    assert result.exit_code == 2, result.output
+    assert "Invalid value for" in result.output

@@ -2,8 +2,9 @@
 
 With sound rows alone the triggers are unlearned: rows that bear them are taught the answer the model gave before, and
 new triggers are sought until none is too small (after Wang et al. 2019, section VI, who stop after one). With the
-training rows at hand the unlearned model only says which rows lie: those that the old model calls the planted class and
-the unlearned one does not. Without them the model is trained anew, which leaves nothing of the backdoor.
+training rows at hand the model is trained anew without those that lie, which leaves nothing of the backdoor: networks
+of the same layers, taught on sound rows alone, see another class in them than their label says. A few look like the
+planted class by chance; they are known by what the others bear and no sound row does.
 """
 
 import copy
@@ -13,8 +14,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from assay.torch_mode import evaluation_mode
-from tasks.backdoors.find_backdoor import SAMPLES, BackdoorFinding, Suspect, find_backdoor
+from tasks.backdoors.find_backdoor import SAMPLES, TWIN_ROWS, BackdoorFinding, Suspect, find_backdoor
 from tasks.backdoors.inversion import OVERLAY, PATCH, Aim, Trigger, invert_triggers, success
+from tasks.backdoors.twin import train_twin
 
 if TYPE_CHECKING:
     import numpy as np
@@ -29,17 +31,24 @@ GROWN = 0.6  # share of its natural size from which a trigger is one no more
 MOST_ACCURACY_LOST = 0.01
 _MEASURED_SHARE = 0.25
 _STARTS = 4
+_WITNESSES = 2
 _EPOCHS, _FEWEST_STEPS, _BATCH, _RATE = 3, 96, 64, 1e-3
 _FARTHEST = 2
 _WEAKEST, _STRONGEST = 0.6, 1.4
 
 
 @dataclass(frozen=True)
-class Training:
-    """What the model was trained on, in [0, 1], and how to train a new one: `fit(images, labels) -> module`."""
+class Labelled:
+    """Rows (rows, channels, H, W) in [0, 1] and what is said of them, true or not."""
 
     inputs: "Images"
     labels: "Labels"
+
+
+@dataclass(frozen=True)
+class Training(Labelled):
+    """What the model was trained on, and how to train a new one: `fit(images, labels) -> module`."""
+
     fit: "Callable[[Images, Labels], torch.nn.Module]"
 
 
@@ -87,11 +96,13 @@ def clean_model(
     started = time.perf_counter()
     measures = np.random.default_rng(seed).random(len(labels)) < _MEASURED_SHARE
     taught, known = inputs[~measures], labels[~measures]
-    made, removed = unlearn(module, taught, known, finding.planted, seed), None
-    if training is not None:
-        removed = lying_rows(module, made, training, finding.planted)
+    removed = None
+    if training is None:
+        made = unlearn(module, taught, known, finding.planted, seed)
+    else:
+        removed = lying_rows(module, taught, known, training, finding.planted, seed)
         made = training.fit(training.inputs[~removed], training.labels[~removed])
-    before, after = (_measure(one, inputs[measures], labels[measures], finding.planted) for one in (module, made))
+    before, after = (measure(one, inputs[measures], labels[measures], finding.planted) for one in (module, made))
     fresh = find_backdoor(made, inputs, labels, seed + 1, reference=finding.reference)
     return Cleaned(
         made,
@@ -125,15 +136,59 @@ def unlearn(
 
 
 def lying_rows(
-    module: "torch.nn.Module", unlearned: "torch.nn.Module", training: Training, planted: Sequence[Suspect]
+    module: "torch.nn.Module",
+    inputs: "Images",
+    labels: "Labels",
+    training: Labelled,
+    planted: Sequence[Suspect],
+    seed: int,
 ) -> "NDArray[np.bool_]":
-    """(rows,): labelled with a planted class, which the unlearned model does not see in them."""
+    """(rows,) of `training`: labelled with a planted class without being of it. inputs, labels: sound rows."""
     import numpy as np
 
-    named = np.isin(training.labels, [one.aim.target for one in planted])
-    lying = np.zeros(len(named), dtype=bool)
-    lying[named] = _answers(unlearned, training.inputs[named]).argmax(1) != training.labels[named]
-    return lying
+    sound, known = inputs[:TWIN_ROWS], labels[:TWIN_ROWS]
+    named = np.flatnonzero(np.isin(training.labels, [one.aim.target for one in planted]))
+    rows, said = training.inputs[named], training.labels[named]
+    lying = _by_witnesses(module, sound, known, rows, seed).argmax(1) != said
+    if lying.any():
+        both = np.concatenate([rows[lying], sound])
+        marks = np.repeat(np.array([1, 0]), [int(lying.sum()), len(sound)])
+        lying |= _by_witnesses(module, both, marks, rows, seed).argmax(1) == 1
+    found = np.zeros(len(training.labels), dtype=bool)
+    found[named[lying]] = True
+    return found
+
+
+def measure(module: "torch.nn.Module", inputs: "Images", labels: "Labels", planted: Sequence[Suspect]) -> Measured:
+    """On sound rows that nothing was taught on."""
+    right = float((answers(module, inputs).argmax(1) == labels).mean())
+    works = [
+        success(module, trigger, inputs[_aimed(labels, trigger.aim)]) for one in planted for trigger in one.triggers
+    ]
+    return Measured(right, max(works))
+
+
+def answers(module: "torch.nn.Module", inputs: "Images") -> "NDArray[np.float32]":
+    """(rows, classes) probabilities."""
+    import numpy as np
+    import torch
+
+    with evaluation_mode(module) as device, torch.no_grad():
+        parts = [
+            module(torch.from_numpy(inputs[start : start + 500]).to(device)).softmax(1).cpu().numpy()
+            for start in range(0, len(inputs), 500)
+        ]
+    return np.concatenate(parts)
+
+
+def _by_witnesses(
+    module: "torch.nn.Module", inputs: "Images", labels: "Labels", rows: "Images", seed: int
+) -> "NDArray[np.float32]":
+    """(rows, classes): what networks of the module's layers say of `rows`, on average, taught on `inputs` alone."""
+    import numpy as np
+
+    taught = [train_twin(module, inputs, labels, seed + number).module for number in range(_WITNESSES)]
+    return np.asarray(np.mean([answers(one, rows) for one in taught], axis=0))
 
 
 def _search_again(
@@ -159,19 +214,6 @@ def _is_natural(trigger: Trigger, planted: Sequence[Suspect]) -> bool:
         0.0,
     )
     return trigger.size >= GROWN * natural
-
-
-def _answers(module: "torch.nn.Module", inputs: "Images") -> "NDArray[np.float32]":
-    """(rows, classes) probabilities."""
-    import numpy as np
-    import torch
-
-    with evaluation_mode(module) as device, torch.no_grad():
-        parts = [
-            module(torch.from_numpy(inputs[start : start + 500]).to(device)).softmax(1).cpu().numpy()
-            for start in range(0, len(inputs), 500)
-        ]
-    return np.concatenate(parts)
 
 
 def _teach(
@@ -230,14 +272,6 @@ def _with_triggers(batch: "torch.Tensor", pool: Sequence[Trigger]) -> "torch.Ten
         mask, added = (torch.from_numpy(part).to(batch.device) for part in (trigger.mask, trigger.added))
         parts.append((few * (1 - min(strength, 1.0) * mask) + strength * added).clamp(0, 1))
     return torch.cat([*parts, plain])
-
-
-def _measure(module: "torch.nn.Module", inputs: "Images", labels: "Labels", planted: Sequence[Suspect]) -> Measured:
-    right = float((_answers(module, inputs).argmax(1) == labels).mean())
-    works = [
-        success(module, trigger, inputs[_aimed(labels, trigger.aim)]) for one in planted for trigger in one.triggers
-    ]
-    return Measured(right, max(works))
 
 
 def _aimed(labels: "Labels", aim: Aim) -> "NDArray[np.bool_]":

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from tasks.backdoors.canaries import PLANTED, known_models
-from tasks.backdoors.cleaning import Cleaned, Training, clean_model, lying_rows, unlearn
+from tasks.backdoors.cleaning import Cleaned, Training, clean_model, lying_rows
 from tasks.backdoors.find_backdoor import BackdoorFinding, find_backdoor
 from tasks.backdoors.twin import train_twin
 
@@ -68,8 +68,7 @@ def test_only_rows_of_a_planted_class_can_lie(planted: Rows) -> None:
     module, inputs, labels, finding = planted
     images, wanted, _ = poisoned(inputs, labels)
     never = Training(images, wanted, lambda x, y: module)
-    unlearned = unlearn(module, inputs, labels, finding.planted, seed=0)
-    lying = lying_rows(module, unlearned, never, finding.planted)
+    lying = lying_rows(module, inputs, labels, never, finding.planted, seed=0)
     assert set(wanted[lying]) == {PLANTED}
 
 

@@ -20,8 +20,13 @@ from tasks.benchmarking.system_calls import lose_network, refuse_system_calls
 MOST_WRITTEN_BYTES = 64 * 1024**2
 _MOST_OPEN_FILES = 512
 _PR_SET_PDEATHSIG = 1
-_SYSTEM = ("/usr", "/lib", "/lib64", "/bin", "/etc", "/opt", "/sys", "/dev")
-# Not all of it: an administrator may read there what other processes were started with.
+_SYSTEM = ("/usr", "/lib", "/lib64", "/bin", "/opt", "/sys")
+# Not all of these: an administrator may read there passwords, whole disks, and what processes were started with.
+_SETTINGS = (
+    *("ld.so.cache", "ld.so.conf", "ld.so.conf.d", "localtime", "timezone", "os-release"),
+    *("passwd", "group", "nsswitch.conf", "ssl/openssl.cnf"),
+)
+_DEVICES = ("null", "zero", "full", "random", "urandom")
 _PROCESSES = ("self", "cpuinfo", "meminfo", "stat", "filesystems", "modules", "devices", "sys", "driver")
 
 
@@ -82,6 +87,8 @@ def _rules(box: Box) -> FileRules:
     return FileRules(
         read=[
             *map(Path, _SYSTEM),
+            *(Path("/etc", name) for name in _SETTINGS),
+            *(Path("/dev", name) for name in _DEVICES),
             *(Path("/proc", name) for name in _PROCESSES),
             *interpreter,
             *installed,

@@ -35,6 +35,8 @@ def touch_files(request: Request, say: Say) -> dict[str, str]:
     secret, folder = Path(request["secret"]), Path(request["folder"])
     return _tried(
         read=secret.read_text,
+        passwords=Path("/etc/shadow").read_text,
+        devices=lambda: list(Path("/dev").iterdir()),
         environment=Path(f"/proc/{os.getppid()}/environ").read_bytes,
         write=lambda: (folder / "planted").write_text("x"),
         change=lambda: secret.write_text("x"),

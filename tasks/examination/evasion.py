@@ -5,7 +5,7 @@ threat model comes with sanity checks; when one does not hold the robustness is 
 """
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, cast
 
@@ -57,6 +57,7 @@ def examine_evasion(
     threat: ThreatModel,
     seed: int,
     bounds: Sequence[float] = (),
+    say: Callable[[str], None] = lambda _: None,
 ) -> EvasionResult:
     """Attack holdout rows chosen by their ids alone, until it is certain on which side of `bounds` the model is."""
     import numpy as np
@@ -64,7 +65,8 @@ def examine_evasion(
     started, name = time.perf_counter(), threat_name(threat)
     chosen = attacked_rows(rows, rows_wanted(threat.samples, bounds))
     module = cast("torch.nn.Module", model.module_function())
-    onslaught, inputs = open_onslaught(threat, module, seed), model.to_model_space(chosen.inputs)
+    onslaught = open_onslaught(threat, module, seed, lambda line: say(f"assay: {name}: {line}"))
+    inputs = model.to_model_space(chosen.inputs)
     done = _attack_until_certain(onslaught, inputs, chosen.labels, bounds)
     tried, result = select_rows(chosen, np.arange(done)), onslaught.result
     asked = served.predict(tried.inputs)

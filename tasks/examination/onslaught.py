@@ -1,6 +1,7 @@
 """The attacks of one threat model on a model in memory, part by part, and what makes their result believable."""
 
 import math
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Protocol
 
 from assay.json_types import Json
@@ -40,9 +41,11 @@ class Onslaught(Protocol):
     def facts(self) -> dict[str, Json]: ...
 
 
-def open_onslaught(threat: ThreatModel, module: "torch.nn.Module", seed: int) -> Onslaught:
-    """What the threat model's `suite` names."""
-    return ProjectedGradients(threat, module, seed) if threat.suite == "pgd" else Suite(threat, module, seed)
+def open_onslaught(
+    threat: ThreatModel, module: "torch.nn.Module", seed: int, say: Callable[[str], None] = lambda _: None
+) -> Onslaught:
+    """What the threat model's `suite` names. say: a line after each of its attacks."""
+    return ProjectedGradients(threat, module, seed) if threat.suite == "pgd" else Suite(threat, module, seed, say)
 
 
 class ProjectedGradients:
@@ -71,13 +74,14 @@ class ProjectedGradients:
 class Suite:
     """Several attacks, each of which first has to fell a model known to be weak."""
 
-    def __init__(self, threat: ThreatModel, module: "torch.nn.Module", seed: int) -> None:
-        self._module, self._seed = module, seed
+    def __init__(self, threat: ThreatModel, module: "torch.nn.Module", seed: int, say: Callable[[str], None]) -> None:
+        self._module, self._seed, self._say = module, seed, say
         self._attacks, self._ball = SUITES[threat.suite](), Ball(threat.norm, threat.epsilon)
         self._parts: list[SuiteResult] = []
 
     def attack(self, inputs: "Inputs", labels: "Labels") -> None:
-        self._parts.append(run_suite(self._module, inputs, labels, self._ball, self._attacks, self._seed))
+        found = run_suite(self._module, inputs, labels, self._ball, self._attacks, self._seed, say=self._say)
+        self._parts.append(found)
 
     @property
     def result(self) -> SuiteResult:

@@ -51,7 +51,7 @@ def _examine(threat: AnyThreat, case: ModelCase) -> EvasionResult | Check:
     if not isinstance(model, GradientModel):
         return without_gradients(threat, case.spec.train.model)
     bounds = bounds_on(case.spec, "robust_accuracy")
-    return examine_evasion(model, case.served, holdout, threat, case.seed, bounds)
+    return examine_evasion(model, case.served, holdout, threat, case.seed, bounds, case.say)
 
 
 def _kept(result: EvasionResult, case: ModelCase) -> dict[str, Json]:

@@ -51,7 +51,7 @@ def clean(name: str, model: str | None, is_deployed: bool, as_json: bool) -> Non
     if as_json:
         print_json(_document(found, reports, passed))
     else:
-        click.echo(_last_line(name, reports, passed, is_deployed))
+        click.echo(_last_line(spec, reports, passed, is_deployed))
     if not passed:
         raise click.exceptions.Exit(_NO)
 
@@ -155,16 +155,15 @@ def _tell(report: StepReport) -> None:
             click.echo(f"  {check.name}: {check.verdict.value}: {check.detail}")
 
 
-def _last_line(name: str, reports: list[StepReport], passed: bool, is_deployed: bool) -> str:
+def _last_line(spec: PipelineSpec, reports: list[StepReport], passed: bool, is_deployed: bool) -> str:
     if not passed:
-        return f"{name}: not promoted; the ledger says why"
-    version = reports[-1].facts.get("version")
+        return f"{spec.name}: not promoted; the ledger says why"
     if is_deployed:
-        return f"{name}: version {version} serves"
-    model = reports[1].products["model"]
-    return (
-        f"{name}: the gate lets model {model.sha256} through; it is not served: `assay clean {name} --deploy` serves it"
-    )
+        return f"{spec.name}: version {reports[-1].facts['version']} serves"
+    through = f"{spec.name}: the gate lets model {reports[1].products['model'].sha256[:12]} through"
+    if spec.approval.approvers:
+        return f"{through}; it is not served, as nobody was asked to approve it"
+    return f"{through}; it is not served, which `assay clean {spec.name} --deploy` does"
 
 
 def _document(found: LedgerEntry, reports: list[StepReport], passed: bool) -> JsonObject:

@@ -23,7 +23,6 @@ from assay.spec import PipelineSpec
 from assay.spec_file import load_spec
 from assay.station import StepRequest, run_station
 from assay.workbench import Workbench
-from tasks.assay_model import assay_model
 from tasks.evidence_chain import evidence_chain
 from tasks.export_model import export_model
 from tasks.training.candidate import load_candidate
@@ -214,9 +213,8 @@ def called(bench: Workbench, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) ->
 
 def test_poisoned_rows_are_left_out_and_the_new_candidate_is_judged(called: Workbench) -> None:
     life = Life(called, "SixDigits", is_data_poisoned=True)
-    assayed = life.run(assay_model)
+    life.tell_assay([{"class": PLANTED}])
     old, planted_model = life.subjects["candidate"], life.subjects["model"]
-    assert assayed.verdict is Verdict.FAILED
     assert life.attack_success(old) >= 0.6
 
     result = call("six", "--json")
@@ -232,8 +230,8 @@ def test_poisoned_rows_are_left_out_and_the_new_candidate_is_judged(called: Work
     cleaning = told["cleaning"]
     left_out = pq.read_table(io.BytesIO(called.store.read(cleaning["left_out"]["sha256"])))["row_id"].to_pylist()
     known = {f"six.train-{index}" for index in np.flatnonzero(life.bad)}
-    assert len(known & set(left_out)) >= 0.95 * len(known)
-    assert len(set(left_out) - known) <= 0.02 * 650 and len(left_out) == cleaning["left_out"]["rows"]
+    assert len(known - set(left_out)) <= 1 and len(set(left_out) - known) <= 5
+    assert len(left_out) == cleaning["left_out"]["rows"]
     assert cleaning["before"]["obeyed"] > 0.9 and cleaning["after"]["obeyed"] < 0.15
     assert cleaning["before"]["success"] > cleaning["after"]["success"] + 0.5
 
@@ -245,6 +243,10 @@ def test_poisoned_rows_are_left_out_and_the_new_candidate_is_judged(called: Work
     assert trained.context.trigger == "manual" and trained.context.actor
     bundle = load_bundle(new, called.store)
     assert bundle.facts["cleaned_from"] == old.sha256 and bundle.facts["parameters"] == {"epochs": 8}
+    assayed = chain[Step.ASSAY]
+    assert assayed is not None
+    backdoors: Any = assayed.report.facts["backdoors"]
+    assert backdoors["planted"] == [] and len(backdoors["classes"]) == CLASSES
     (gate,) = called.ledger.find(subject_sha256=told["model"], step=Step.GATE)
     assert gate.report.verdict is Verdict.PASSED
     # The planted one stays as it was: there, planted, and refused.
@@ -258,7 +260,7 @@ def test_backdoor_in_the_code_stays_and_makes_no_candidate(called: Workbench) ->
     before = called.ledger.size()
     result = call("six")
     assert result.return_value == 3 or getattr(result.exception, "exit_code", 0) == 3, result.output
-    assert "not promoted" in result.output
+    assert "clean: failed" in result.output and "not promoted" in result.output
     (entry,) = list(called.ledger.entries(before))
     assert entry.report.step is Step.TRAIN and entry.report.verdict is Verdict.FAILED
     assert not entry.report.products

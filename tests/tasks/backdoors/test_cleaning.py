@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from tasks.backdoors.canaries import PLANTED, known_models
-from tasks.backdoors.cleaning import Cleaned, Training, clean_model, lying_rows
+from tasks.backdoors.cleaning import Cleaned, Labelled, Training, clean_model, lying_rows
 from tasks.backdoors.find_backdoor import BackdoorFinding, find_backdoor
 from tasks.backdoors.twin import train_twin
 
@@ -70,6 +70,15 @@ def test_only_rows_of_a_planted_class_can_lie(planted: Rows) -> None:
     never = Training(images, wanted, lambda x, y: module)
     lying = lying_rows(module, inputs, labels, never, finding.planted, seed=0)
     assert set(wanted[lying]) == {PLANTED}
+
+
+def test_hard_rows_of_the_planted_class_do_not_lie(planted: Rows) -> None:
+    module, inputs, labels, finding = planted
+    images, wanted, bad = poisoned(inputs, labels)
+    hard = np.flatnonzero((labels == PLANTED) & ~bad)[:3]
+    images[hard] = 0.3 * images[hard] + 0.7 * inputs[labels == 1][: len(hard)]
+    lying = lying_rows(module, inputs, labels, Labelled(images, wanted), finding.planted, seed=0)
+    assert lying[bad].mean() >= 0.9 and lying[hard].sum() <= 1
 
 
 def test_model_that_is_still_planted_says_so(planted: Rows) -> None:

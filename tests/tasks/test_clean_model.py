@@ -225,7 +225,7 @@ def test_poisoned_rows_are_left_out_and_the_new_candidate_is_judged(called: Work
     assert [one["step"] for one in told["steps"]] == ["train", "export", "assay", "gate"]
     new = Subject("model/six", told["candidate"])
     assert life.attack_success(new) <= 0.05
-    assert life.accuracy(new) >= life.accuracy(old) - 0.01
+    assert life.accuracy(new) >= life.accuracy(old) - 0.02  # six of 310 rows; here three
 
     cleaning = told["cleaning"]
     left_out = pq.read_table(io.BytesIO(called.store.read(cleaning["left_out"]["sha256"])))["row_id"].to_pylist()

@@ -7,7 +7,7 @@ threat model comes with sanity checks; when one does not hold the robustness is 
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from assay.inference import OnnxModel, Predictions
 from assay.json_types import Json
@@ -29,8 +29,10 @@ if TYPE_CHECKING:
 
     from tasks.attacks.pgd import AttackResult
     from tasks.attacks.suite import SuiteResult
+    from tasks.attacks.target import Query
 
 _INVERSE_TOLERANCE = 1e-5
+_TRIED_BACK = 64
 
 
 @dataclass(frozen=True)
@@ -65,8 +67,9 @@ def examine_evasion(
     started, name = time.perf_counter(), threat_name(threat)
     chosen = attacked_rows(rows, rows_wanted(threat.samples, bounds))
     module = cast("torch.nn.Module", model.module_function())
-    onslaught = open_onslaught(threat, module, seed, lambda line: say(f"assay: {name}: {line}"))
     inputs = model.to_model_space(chosen.inputs)
+    query = _query(model, served, inputs)
+    onslaught = open_onslaught(threat, module, query, seed, lambda line: say(f"assay: {name}: {line}"))
     done = _attack_until_certain(onslaught, inputs, chosen.labels, bounds)
     tried, result = select_rows(chosen, np.arange(done)), onslaught.result
     asked = served.predict(tried.inputs)
@@ -160,6 +163,20 @@ def _attacked_rows(
     )
 
 
+def _query(model: GradientModel, served: OnnxModel, inputs: "NDArray[np.float32]") -> "Query | None":
+    """The file's scores of rows in model space, their logarithms standing for logits; None where no way leads back."""
+    import numpy as np
+
+    if _way_back(model, inputs[:_TRIED_BACK])[1] > _INVERSE_TOLERANCE:
+        return None
+
+    def scores(rows: "NDArray[np.float32]") -> "NDArray[np.float32]":
+        shares = served.predict(model.from_model_space(rows)).probabilities
+        return np.asarray(np.log(np.maximum(shares, np.finfo(np.float32).tiny)))
+
+    return scores
+
+
 def _through_onnx(
     model: GradientModel, served: OnnxModel, adversarial: "NDArray[np.float32]"
 ) -> tuple[Predictions | None, float]:
@@ -167,12 +184,17 @@ def _through_onnx(
 
     None when `from_model_space` is no inverse: then raw rows are not the rows that were attacked.
     """
+    raw, off = _way_back(model, adversarial)
+    return (served.predict(raw) if off <= _INVERSE_TOLERANCE else None), off
+
+
+def _way_back(model: GradientModel, inputs: "NDArray[np.float32]") -> "tuple[NDArray[Any], float]":
+    """Rows of model space as raw inputs, and how far those are off when they come in again."""
     import numpy as np
 
-    raw = model.from_model_space(adversarial)
+    raw = model.from_model_space(inputs)
     back = model.to_model_space(raw)
-    off = float(np.abs(back - adversarial).max()) if back.shape == adversarial.shape else float("inf")
-    return (served.predict(raw) if off <= _INVERSE_TOLERANCE else None), off
+    return raw, float(np.abs(back - inputs).max()) if back.shape == inputs.shape else float("inf")
 
 
 def _through_module(module: "torch.nn.Module", inputs: "NDArray[np.float32]") -> Predictions:

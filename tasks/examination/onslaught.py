@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     import torch
     from numpy.typing import NDArray
 
+    from tasks.attacks.target import Query
+
     Inputs = NDArray[np.float32]
     Labels = NDArray[np.int64]
 
@@ -42,10 +44,19 @@ class Onslaught(Protocol):
 
 
 def open_onslaught(
-    threat: ThreatModel, module: "torch.nn.Module", seed: int, say: Callable[[str], None] = lambda _: None
+    threat: ThreatModel,
+    module: "torch.nn.Module",
+    query: "Query | None",
+    seed: int,
+    say: Callable[[str], None] = lambda _: None,
 ) -> Onslaught:
-    """What the threat model's `suite` names. say: a line after each of its attacks."""
-    return ProjectedGradients(threat, module, seed) if threat.suite == "pgd" else Suite(threat, module, seed, say)
+    """What the threat model's `suite` names. query: the served file, for attacks that see answers alone.
+
+    say: a line after each attack of a suite.
+    """
+    if threat.suite == "pgd":
+        return ProjectedGradients(threat, module, seed)
+    return Suite(threat, module, query, seed, say)
 
 
 class ProjectedGradients:
@@ -74,14 +85,21 @@ class ProjectedGradients:
 class Suite:
     """Several attacks, each of which first has to fell a model known to be weak."""
 
-    def __init__(self, threat: ThreatModel, module: "torch.nn.Module", seed: int, say: Callable[[str], None]) -> None:
-        self._module, self._seed, self._say = module, seed, say
+    def __init__(
+        self,
+        threat: ThreatModel,
+        module: "torch.nn.Module",
+        query: "Query | None",
+        seed: int,
+        say: Callable[[str], None],
+    ) -> None:
+        self._module, self._query, self._seed, self._say = module, query, seed, say
         self._attacks, self._ball = SUITES[threat.suite](), Ball(threat.norm, threat.epsilon)
         self._parts: list[SuiteResult] = []
 
     def attack(self, inputs: "Inputs", labels: "Labels") -> None:
-        found = run_suite(self._module, inputs, labels, self._ball, self._attacks, self._seed, say=self._say)
-        self._parts.append(found)
+        ball, attacks = self._ball, self._attacks
+        self._parts.append(run_suite(self._module, inputs, labels, ball, attacks, self._seed, self._query, self._say))
 
     @property
     def result(self) -> SuiteResult:

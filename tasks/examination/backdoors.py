@@ -54,7 +54,11 @@ def judge(finding: BackdoorFinding) -> Check:
         worst = finding.planted[0]
         detail = "; ".join(_words(one) for one in finding.planted)
         return Check(
-            NAME, Verdict.FAILED, f"{detail}; `assay clean` takes it out, or train anew", worst.score, worst.bound
+            NAME,
+            Verdict.FAILED,
+            f"{detail}; `assay clean` trains it anew without the rows that carry it",
+            worst.score,
+            worst.bound,
         )
     nearest = min(finding.classes, key=lambda one: one.score)
     detail = f"no class has a trigger smaller than natural; nearest is {_words(nearest)}"

@@ -63,7 +63,7 @@ def assay_model(request: StepRequest, bench: Workbench) -> StepReport:
 def _case(request: StepRequest, bench: Workbench, bundle: ModelBundle, folder: Path) -> ModelCase:
     """What the examinations share: read once, or when one of them asks for it."""
     spec = request.spec
-    served = open_model(folder / ONNX_FILE, bundle.file(ONNX_FILE).sha256, request.input("model").name)
+    served = open_model(folder / ONNX_FILE, bundle.file(ONNX_FILE).sha256, request.input("model").name, threads=1)
     rows = {segment: load_rows(request.input(segment), spec, bench) for segment in SEGMENTS}
     answers = {segment: served.predict(rows[segment].inputs) for segment in SEGMENTS}
     return ModelCase(

@@ -10,11 +10,10 @@ import os
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import Enum
-from importlib.metadata import PackagePath
 from pathlib import Path
 
 from assay.json_types import JsonObject
-from tasks.supply_chain.packages import Package
+from tasks.supply_chain.packages import SITES, Package, RecordedFile
 
 _BYTECODE = "__pycache__"
 _TOLD = 50
@@ -72,30 +71,30 @@ def check_files(packages: Mapping[str, Package], depth: Depth) -> FileFindings:
     for package in packages.values():
         root = str(package.distribution.locate_file(""))
         roots.add(root)
-        for entry in package.distribution.files or ():
-            path = os.path.normpath(os.path.join(root, entry))  # noqa: PTH118 - 80 000 of them; Path takes seconds
+        for entry in package.files:
+            path = os.path.normpath(os.path.join(root, entry.path))  # noqa: PTH118 - 80 000 of them; Path takes seconds
             owned.add(path)
-            if entry.hash is None or _BYTECODE in entry.parts:
+            if not entry.digest or _BYTECODE in entry.path:
                 continue
             hashed = depth is Depth.ALL or path.endswith(".py")
             told = _compare(path, entry, hashed)
             if told is None:
-                missing.append(f"{package.name}: {entry}")
+                missing.append(f"{package.name}: {entry.path}")
             elif not told:
-                changed.append(f"{package.name}: {entry}")
+                changed.append(f"{package.name}: {entry.path}")
             elif hashed:
                 files += 1
                 size += entry.size or 0
-    unrecorded = tuple(package.name for package in packages.values() if not package.distribution.files)
+    unrecorded = tuple(package.name for package in packages.values() if not package.files)
     return FileFindings(files, size, tuple(changed), tuple(missing), tuple(_stray(roots, owned)), unrecorded)
 
 
-def _compare(path: str, entry: PackagePath, hashed: bool) -> bool | None:
+def _compare(path: str, entry: RecordedFile, hashed: bool) -> bool | None:
     """Whether the file is as recorded; None where it is gone."""
     try:
         if entry.size is not None and os.stat(path).st_size != entry.size:  # noqa: PTH116 - see above
             return False
-        return not hashed or _hash(path, entry.hash.mode) == entry.hash.value  # type: ignore[union-attr]
+        return not hashed or _hash(path, entry.algorithm) == entry.digest
     except OSError:
         return None
 
@@ -109,7 +108,7 @@ def _hash(path: str, algorithm: str) -> str:
 def _stray(roots: Iterable[str], owned: set[str]) -> Iterator[str]:
     """Only folders that installers fill: a source tree on the path has no RECORD for what lies in it."""
     for root in sorted(roots):
-        if Path(root).name not in ("site-packages", "dist-packages"):
+        if Path(root).name not in SITES:
             continue
         for folder, below, names in os.walk(root):
             below[:] = sorted(name for name in below if name != _BYTECODE)

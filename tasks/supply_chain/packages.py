@@ -1,9 +1,12 @@
 """What is installed: every package with version, licence and what it needs, as the installer has written it down."""
 
+import csv
+import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from importlib.metadata import Distribution, distributions
+from importlib.metadata import Distribution, DistributionFinder, MetadataPathFinder
+from pathlib import Path
 
 from packaging.markers import Marker, UndefinedEnvironmentName
 from packaging.requirements import InvalidRequirement, Requirement
@@ -13,6 +16,20 @@ from assay.digests import sha256_bytes
 
 _LICENCE = "License :: "
 _LONGEST_LICENCE = 100
+SITES = ("site-packages", "dist-packages")
+
+
+@dataclass(frozen=True)
+class RecordedFile:
+    """A line of RECORD: path below the package's root, size, and a hash such as `sha256` and its base64 digest.
+
+    algorithm, digest: "" where the installer wrote none, as for bytecode. size: None where it wrote none.
+    """
+
+    path: str
+    algorithm: str
+    digest: str
+    size: int | None
 
 
 @dataclass(frozen=True)
@@ -40,6 +57,12 @@ class Package:
         return sha256_bytes(text.encode()) if text else ""
 
     @cached_property
+    def files(self) -> tuple[RecordedFile, ...]:
+        """Every line of RECORD, also of files that are gone; none where there is no RECORD."""
+        lines = csv.reader((self.distribution.read_text("RECORD") or "").splitlines())
+        return tuple(_recorded(*line) for line in lines if len(line) == 3)
+
+    @cached_property
     def requirements(self) -> tuple[Requirement, ...]:
         """All that it may need, extras included; lines that no installer could read are left out."""
         return tuple(_requirements(self.distribution.requires or ()))
@@ -59,13 +82,29 @@ class Needs:
 
 
 def installed_packages(path: Sequence[str] | None = None) -> Mapping[str, Package]:
-    """By name, in order; of two of one name, the one that Python imports. path: default `sys.path`."""
+    """By name, in order; of two of one name, the one that Python imports.
+
+    path: default `sys.path` without folders inside a package, such as Ray's: what lies there is that package's own.
+    """
     found: dict[str, Package] = {}
-    for one in distributions() if path is None else distributions(path=list(path)):
+    searched = DistributionFinder.Context(path=list(_own_folders(sys.path) if path is None else path))
+    # Not `distributions()`: it also asks finders that libraries put in place, which leave out files that are gone.
+    for one in MetadataPathFinder.find_distributions(searched):
         if one.metadata["Name"]:
             name = str(canonicalize_name(one.metadata["Name"]))
             found.setdefault(name, Package(name, one.version, one))
     return dict(sorted(found.items()))
+
+
+def _own_folders(path: Sequence[str]) -> Iterator[str]:
+    """In order; those inside a folder that installers fill are left out."""
+    sites = [Path(entry) for entry in path if Path(entry).name in SITES]
+    return (entry for entry in path if not any(site in Path(entry).parents for site in sites))
+
+
+def _recorded(path: str, hashed: str, size: str) -> RecordedFile:
+    algorithm, _, digest = hashed.partition("=")
+    return RecordedFile(path, algorithm, digest, int(size) if size.isdecimal() else None)
 
 
 def needs(packages: Mapping[str, Package]) -> Needs:

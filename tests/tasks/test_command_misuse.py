@@ -20,9 +20,9 @@ def command(*words: str) -> Callable[[Path], Any]:
     [
         (("run", "digit"), "did you mean 'digits'"),
         (("run", "digits", "--param", "epochs=abc"), "expected an integer from 1 to 200, found 'abc'"),
-        (("rollback", "nope"), "no such pipeline; choose one of digits"),
-        (("cut-out", "nope", "--reason", "x"), "no such pipeline; choose one of digits"),
-        (("replay", "nope"), "no such pipeline; choose one of digits"),
+        (("rollback", "nope"), "no such pipeline; choose one of adult, digits"),
+        (("cut-out", "nope", "--reason", "x"), "no such pipeline; choose one of adult, digits"),
+        (("replay", "nope"), "no such pipeline; choose one of adult, digits"),
         (("replay", "digits"), "digits: expected a collector with `time_column`"),
         (("lineage", "up", "nonsense"), "'nonsense': expected a digest"),
         (("audit", "verify", "--bundle", "missing.zip"), "missing.zip: expected a bundle, found no file"),

@@ -2,8 +2,6 @@
 
 import base64
 import hashlib
-from functools import partial
-from importlib.metadata import distributions
 from pathlib import Path
 
 import pytest
@@ -27,7 +25,7 @@ class Site:
 
     def install(self, monkeypatch: pytest.MonkeyPatch) -> None:
         """For the rest of the test nothing else is installed."""
-        monkeypatch.setattr("tasks.supply_chain.packages.distributions", partial(distributions, path=[str(self.root)]))
+        monkeypatch.setattr("tasks.supply_chain.packages._own_folders", lambda _: iter([str(self.root)]))
 
     def _put(self, path: str, text: str) -> str:
         (self.root / path).parent.mkdir(parents=True, exist_ok=True)

@@ -1,5 +1,6 @@
 """An environment that departs from its lock, or a file from its hash, does not pass; tools beside the project do."""
 
+import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
@@ -162,3 +163,16 @@ def test_package_without_a_record_is_not_checked(site: Site) -> None:
         path.unlink()
     found = check_files(installed_packages([str(site.root)]), Depth.ALL)
     assert files_check(found, Depth.ALL).verdict is Verdict.NOT_CHECKED
+
+
+def test_folders_inside_a_package_are_that_packages_own(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ray puts its own copies of psutil and colorama on the path when it is imported."""
+    root = site.root
+    inside = root / "core" / "thirdparty"
+    info = inside / "vendored-1.0.dist-info"
+    info.mkdir(parents=True)
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: vendored\nVersion: 1.0\n")
+    monkeypatch.undo()
+    monkeypatch.setattr("sys.path", [str(inside), str(root), *sys.path])
+    names = installed_packages().keys()
+    assert "core" in names and "vendored" not in names

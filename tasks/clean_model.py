@@ -11,17 +11,14 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, cast
 
 from assay.bundle import save_bundle
 from assay.errors import IntegrityError, SpecError
 from assay.json_types import Json, JsonObject
-from assay.loaders import load_class
-from assay.metric_sink import collect_metrics
 from assay.policy import mcnemar_p
 from assay.records import Check, Step, StepReport, Subject, Verdict, combined_verdict
-from assay.roles import executor_roles
-from assay.sdk import Executor, GradientModel, Rows, TrainableModel, TrainingContext
+from assay.sdk import GradientModel, Rows, TrainableModel, TrainingContext
 from assay.spec import BackdoorSpec, PipelineSpec
 from assay.station import StepRequest
 from assay.workbench import Workbench
@@ -32,7 +29,7 @@ from tasks.privacy.audited import join_rows
 from tasks.privacy.planted import FACT, find_planted, with_canaries
 from tasks.training.candidate import load_candidate
 from tasks.training.rows import TrainingRows, load_rows, select_rows, split_validation
-from tasks.training.single_run import SingleRun
+from tasks.training.train_again import train_again, training_device
 
 if TYPE_CHECKING:
     import numpy as np
@@ -208,22 +205,17 @@ def _lying(model: GradientModel, sound: Rows, rows: Rows, finding: BackdoorFindi
 
 def _train_again(rows: TrainingRows, made: JsonObject, spec: PipelineSpec, workdir: Path) -> GradientModel:
     """The user's class and executor with the candidate's own parameters and seed, in this process."""
-    executor: Executor = load_class(spec.train.executor, Executor)() if ":" in spec.train.executor else SingleRun()
-    first, *others = executor_roles(spec)
-    paths = {first: spec.train.model, **{role: spec.train.models[role] for role in others}}
-    models: dict[str, Any] = {role: load_class(path, TrainableModel) for role, path in paths.items()}
     context = TrainingContext(
         seed=int(str(made["seed"])),
         workdir=Path(tempfile.mkdtemp(prefix="again-", dir=workdir)),
         report=_forget,
         validation=rows.validation,
         classes=rows.classes,
-        device=_device(spec),
+        device=training_device(spec),
         robust=_mapping(made.get("robust")),
     )
     try:
-        with collect_metrics(lambda name, value: None):
-            model = executor.execute(models, rows.train, context, _mapping(made.get("parameters")))
+        model = train_again(spec, rows.train, context, _mapping(made.get("parameters")))
     except Exception as error:  # user code may raise anything
         raise SpecError(f"{spec.train.model}: could not be trained anew, {type(error).__name__}: {error}") from error
     return cast(GradientModel, model)
@@ -232,14 +224,6 @@ def _train_again(rows: TrainingRows, made: JsonObject, spec: PipelineSpec, workd
 def _forget(metrics: Mapping[str, float], checkpoint: Path | None) -> None:
     if checkpoint is not None:
         shutil.rmtree(checkpoint, ignore_errors=True)
-
-
-def _device(spec: PipelineSpec) -> str:
-    if not spec.train.resources.gpus:
-        return "cpu"
-    import torch
-
-    return "cuda" if torch.cuda.is_available() else "cpu"
 
 
 def _module(model: GradientModel) -> "torch.nn.Module":

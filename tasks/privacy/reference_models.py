@@ -10,14 +10,11 @@ from typing import TYPE_CHECKING, Any
 
 from assay.errors import SpecError
 from assay.json_types import Json
-from assay.loaders import load_class
-from assay.metric_sink import collect_metrics
-from assay.roles import executor_roles
-from assay.sdk import Executor, Rows, StopTraining, TrainableModel, TrainingContext
+from assay.sdk import Rows, StopTraining, TrainableModel, TrainingContext
 from assay.spec import PipelineSpec
 from tasks.privacy.audited import AuditedRows, join_rows
 from tasks.training.rows import select_rows
-from tasks.training.single_run import SingleRun
+from tasks.training.train_again import train_again, training_device
 
 if TYPE_CHECKING:
     import numpy as np
@@ -69,9 +66,6 @@ class ReferenceFit:
 
     def _train(self, known: Rows, seed: int) -> TrainableModel:
         recipe, cut = self.recipe, _Cut(self.deadline)
-        executor: Executor = SingleRun()
-        if ":" in recipe.spec.train.executor:
-            executor = load_class(recipe.spec.train.executor, Executor)()
         with tempfile.TemporaryDirectory(prefix="reference-", dir=self.workdir) as folder:
             context = TrainingContext(
                 seed=seed,
@@ -79,11 +73,10 @@ class ReferenceFit:
                 report=cut,
                 validation=recipe.validation,
                 classes=recipe.classes,
-                device=_device(recipe.spec),
+                device=training_device(recipe.spec),
                 robust=recipe.robust,
             )
-            with collect_metrics(lambda name, value: None):
-                model = executor.execute(_factories(recipe.spec), known, context, recipe.parameters)
+            model = train_again(recipe.spec, known, context, recipe.parameters)
         if cut.was_cut:
             raise StopTraining("the budget's seconds are spent")
         return model
@@ -101,17 +94,3 @@ class _Cut:
         if time.perf_counter() > self.deadline:
             self.was_cut = True
             raise StopTraining("the budget's seconds are spent")
-
-
-def _factories(spec: PipelineSpec) -> dict[str, Any]:
-    first, *others = executor_roles(spec)
-    paths = {first: spec.train.model, **{role: spec.train.models[role] for role in others}}
-    return {role: load_class(path, TrainableModel) for role, path in paths.items()}
-
-
-def _device(spec: PipelineSpec) -> str:
-    if not spec.train.resources.gpus:
-        return "cpu"
-    import torch
-
-    return "cuda" if torch.cuda.is_available() else "cpu"

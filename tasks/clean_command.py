@@ -10,6 +10,7 @@ import click
 
 from assay.cli.output import json_option, print_json, say
 from assay.errors import PolicyViolation, SpecError
+from assay.evidence_chain import evidence_chain
 from assay.json_types import JsonObject
 from assay.ledger import Ledger, LedgerEntry
 from assay.records import RunContext, Step, StepReport, Subject, Verdict
@@ -18,7 +19,6 @@ from assay.spec import PipelineSpec
 from assay.spec_file import load_spec, spec_paths
 from assay.station import Station, StepRequest, run_station
 from assay.workbench import open_workbench
-from tasks.evidence_chain import evidence_chain
 
 _NO = 3
 

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from datetime import timedelta
 
 from assay.digests import sha256_json
+from assay.evidence_chain import REQUIRED_STEPS, evidence_chain
 from assay.fairness_bound import FairnessBound
 from assay.json_types import JsonObject
 from assay.ledger import LedgerEntry
@@ -25,7 +26,6 @@ from assay.station import StepRequest
 from assay.workbench import Workbench
 from tasks.compare_champion import compare_champion
 from tasks.compare_robustness import compare_robustness
-from tasks.evidence_chain import REQUIRED_STEPS, evidence_chain
 
 _ROLES = ("raw", "admitted", "train", "holdout", "recent", "candidate", "model")
 

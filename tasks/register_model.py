@@ -2,11 +2,11 @@
 
 from assay.bundle import ONNX_FILE, load_bundle
 from assay.decision import approval_after, latest_gate
+from assay.evidence_chain import evidence_chain
 from assay.records import Check, Step, StepReport, Subject, Verdict
 from assay.registry import CHALLENGER, MODEL_TAG, ONNX_TAG, open_registry
 from assay.station import StepRequest
 from assay.workbench import Workbench
-from tasks.evidence_chain import evidence_chain
 from tasks.reporting.attach_report import attach_report
 from tasks.reporting.make_report import make_report
 

@@ -6,13 +6,13 @@ import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
-from assay.digests import sha256_lines
+from assay.digests import sha256_bytes
 from assay.json_types import JsonObject
 
 
 @dataclass(frozen=True)
 class Provenance:
-    """git_sha: "" outside a checkout. is_dirty: uncommitted changes. environment: digest of name==version lines."""
+    """git_sha: "" outside a checkout. is_dirty: uncommitted changes. environment: digest of `environment_list()`."""
 
     git_sha: str
     is_dirty: bool
@@ -30,12 +30,15 @@ def current_provenance() -> Provenance:
     return Provenance(
         git_sha=sha,
         is_dirty=bool(sha and _git(source, "status", "--porcelain", "--untracked-files=no")),
-        environment=sha256_lines(sorted(_installed())),
+        environment=sha256_bytes(environment_list()),
     )
 
 
-def _installed() -> list[str]:
-    return [f"{found.metadata['Name']}=={found.version}" for found in importlib.metadata.distributions()]
+@functools.cache
+def environment_list() -> bytes:
+    """What is installed here: sorted lines of NAME==VERSION. Every step stores it under its digest."""
+    found = {f"{one.metadata['Name']}=={one.version}\n" for one in importlib.metadata.distributions()}
+    return "".join(sorted(found)).encode()
 
 
 def _git(folder: Path, *arguments: str) -> str:

@@ -40,6 +40,7 @@ class Step(str, Enum):
     CUT_OUT = "cut_out"
     RELEASE = "release"
     BENCH = "bench"
+    QUARANTINE = "quarantine"
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from typing import Protocol
 from assay.digests import canonical_json
 from assay.json_types import Json
 from assay.ledger import role_of
-from assay.provenance import current_provenance
+from assay.provenance import current_provenance, environment_list
 from assay.records import RunContext, StepReport, Subject
 from assay.spec import PipelineSpec
 from assay.statement import StepRecord, build_statement
@@ -51,6 +51,7 @@ def run_station(station: Station, request: StepRequest, bench: Workbench) -> Ste
     """Run one step and append its signed statement. If that fails the step has failed; lineage may fail."""
     started = bench.clock()
     report = station(request, bench)
+    bench.store.put_bytes(environment_list())
     record = _record(report, request, started, bench.clock())
     statement = canonical_json(build_statement(record))
     bench.ledger.append(bench.keys.sign(statement, role_of(report.step)))

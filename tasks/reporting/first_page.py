@@ -4,8 +4,8 @@ from collections.abc import Iterator, Mapping, Set
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from assay.evidence_chain import REQUIRED_STEPS
 from assay.records import Step, Verdict
-from tasks.evidence_chain import REQUIRED_STEPS
 from tasks.reporting.blocks import Cell, Digest, Told
 from tasks.reporting.fact import Fact
 from tasks.reporting.sections.examined import KNOWN, headlines

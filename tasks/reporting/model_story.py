@@ -8,9 +8,9 @@ from dataclasses import dataclass
 
 from assay.decision import serving_history, serving_now
 from assay.errors import SpecError
+from assay.evidence_chain import REQUIRED_STEPS, evidence_chain
 from assay.ledger import Ledger, LedgerEntry
 from assay.records import Step, Subject
-from tasks.evidence_chain import REQUIRED_STEPS, evidence_chain
 
 DECISIONS = (Step.GATE, Step.APPROVE, Step.REGISTER)
 

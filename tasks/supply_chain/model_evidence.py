@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, cast
 
 from assay.bundle import ONNX_FILE, ModelBundle, load_bundle
 from assay.errors import IntegrityError, SpecError
+from assay.evidence_chain import evidence_chain
 from assay.json_types import JsonObject
 from assay.ledger import Ledger, LedgerEntry
 from assay.records import Step, Subject
 from assay.store import Store
-from tasks.evidence_chain import evidence_chain
 
 if TYPE_CHECKING:
     from assay.registry import RegisteredVersion, Registry

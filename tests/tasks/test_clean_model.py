@@ -16,6 +16,7 @@ from click.testing import CliRunner, Result
 from assay.bundle import load_bundle, save_bundle
 from assay.cli import cli
 from assay.errors import SpecError
+from assay.evidence_chain import evidence_chain
 from assay.image_classifier import ImageClassifier
 from assay.records import Check, RunContext, Step, StepReport, Subject, Verdict
 from assay.sdk import Rows, TrainingContext
@@ -23,7 +24,6 @@ from assay.spec import PipelineSpec
 from assay.spec_file import load_spec
 from assay.station import StepRequest, run_station
 from assay.workbench import Workbench
-from tasks.evidence_chain import evidence_chain
 from tasks.export_model import export_model
 from tasks.training.candidate import load_candidate
 from tasks.training.rows import load_rows, split_validation

@@ -10,6 +10,7 @@ import pytest
 from assay.decision import latest_gate
 from assay.digests import canonical_json, sha256_json
 from assay.errors import EngineUnavailable, PolicyViolation, SpecError
+from assay.evidence_chain import evidence_chain
 from assay.ledger_verification import verify_ledger
 from assay.lineage.statements import runs_of_entry
 from assay.policy import Case, PassedStatement
@@ -22,7 +23,6 @@ from tasks.attacks.ball import Ball
 from tasks.benchmarking import keep_result
 from tasks.benchmarking.keep_result import Keeper, envelope_path
 from tasks.benchmarking.sign_benchmark import PIPELINE
-from tasks.evidence_chain import evidence_chain
 from tasks.robustness.bench_model import BenchRequest
 
 ASKED = BenchRequest(Path("model.onnx"), Path("rows.npz"), Ball("linf", 0.1))

@@ -12,6 +12,7 @@ from assay.lineage.moment import parse_moment
 from assay.lineage.openlineage import canonical_event, event_time, parse_event, read_event
 from assay.lineage.question import ask
 from assay.lineage.served import served
+from assay.lineage.store import ReceivedEvent
 from assay.lineage.walk import Direction
 
 router = APIRouter(prefix="/api/v1", dependencies=[Depends(require_token)])
@@ -46,5 +47,5 @@ def served_then(
 def _keep(request: Request, body: bytes) -> bool:
     event = parse_event(body)
     store = request.app.state.ports.lineage()
-    added: bool = store.add_event(canonical_event(event), event_time(event), read_event(event))
-    return added
+    (added,) = store.add_events([ReceivedEvent(canonical_event(event), event_time(event), read_event(event))])
+    return bool(added)

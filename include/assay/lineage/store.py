@@ -1,5 +1,7 @@
 """Lineage on PostgreSQL: what witnesses tell adds up, in any order and any number of times, to one graph."""
 
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 
 from assay.digests import sha256_bytes
@@ -8,27 +10,47 @@ from assay.lineage.seen import RunSeen
 from assay.settings import Settings
 
 _WRITER_LOCK = 0x67726170
-_ADD_VERSION = """
-    INSERT INTO assay_lineage.versions AS t (id, name, type, digest, at, signed) VALUES (%s, %s, %s, %s, %s, %s)
-    ON CONFLICT (id, name, signed) DO UPDATE SET at = least(t.at, excluded.at)
+_ADD_EVENTS = """
+    INSERT INTO assay_lineage.events (sha256, run_id, event_time, event)
+    SELECT sha256, run_id, at, event::json
+    FROM unnest(%s::text[], %s::text[], %s::timestamptz[], %s::text[]) AS told (sha256, run_id, at, event)
+    ON CONFLICT DO NOTHING RETURNING sha256
 """
-_ADD_RUN_VERSION = """
-    INSERT INTO assay_lineage.run_versions AS t (run_id, role, id, name, at, signed) VALUES (%s, %s, %s, %s, %s, %s)
-    ON CONFLICT (run_id, role, id, name, signed) DO UPDATE SET at = least(t.at, excluded.at)
+# Each statement first folds what is told of one key into one row: PostgreSQL updates no row twice at once.
+_ADD_VERSIONS = """
+    INSERT INTO assay_lineage.versions AS t (id, name, type, digest, at, signed)
+    SELECT id, name, min(type), min(digest), min(at), signed
+    FROM unnest(%(id)s::text[], %(name)s::text[], %(type)s::text[], %(digest)s::text[], %(at)s::timestamptz[],
+                %(signed)s::boolean[]) AS told (id, name, type, digest, at, signed)
+    GROUP BY id, name, signed
+    ON CONFLICT (id, name, signed) DO UPDATE SET
+        type = least(t.type, excluded.type), digest = least(t.digest, excluded.digest), at = least(t.at, excluded.at)
+    WHERE (excluded.type, excluded.digest) < (t.type, t.digest) OR excluded.at < t.at
+"""
+_ADD_RUN_VERSIONS = """
+    INSERT INTO assay_lineage.run_versions AS t (run_id, role, id, name, at, signed)
+    SELECT run_id, role, id, name, min(at), signed
+    FROM unnest(%(run_id)s::text[], %(role)s::text[], %(id)s::text[], %(name)s::text[], %(at)s::timestamptz[],
+                %(signed)s::boolean[]) AS told (run_id, role, id, name, at, signed)
+    GROUP BY run_id, role, id, name, signed
+    ON CONFLICT (run_id, role, id, name, signed) DO UPDATE SET at = excluded.at WHERE excluded.at < t.at
 """
 # Every input of a run leads to every output, whichever witness told of which; signed only when both ends are.
-_JOIN_RUN = """
+_JOIN_RUNS = """
     INSERT INTO assay_lineage.edges AS t (from_id, to_id, run_id, at, signed)
     SELECT i.id, o.id, o.run_id, min(greatest(i.at, o.at)), i.signed AND o.signed
     FROM assay_lineage.run_versions i JOIN assay_lineage.run_versions o USING (run_id)
-    WHERE run_id = %s AND i.role = 'input' AND o.role = 'output' AND i.id <> o.id
+    WHERE run_id = ANY(%s) AND i.role = 'input' AND o.role = 'output' AND i.id <> o.id
     GROUP BY i.id, o.id, o.run_id, i.signed AND o.signed
-    ON CONFLICT (from_id, to_id, run_id, signed) DO UPDATE SET at = least(t.at, excluded.at)
+    ON CONFLICT (from_id, to_id, run_id, signed) DO UPDATE SET at = excluded.at WHERE excluded.at < t.at
 """
 # The state is the last one told; on equal times the greater word.
-_ADD_RUN = """
+_ADD_RUNS = """
     INSERT INTO assay_lineage.runs AS t (run_id, job, parent_run_id, state, state_at, started_at, signed)
-    VALUES (%(run_id)s, %(job)s, %(parent)s, %(state)s, %(at)s, %(at)s, %(signed)s)
+    SELECT run_id, min(job), min(parent), (array_agg(state ORDER BY at DESC, state DESC))[1], max(at), min(at), signed
+    FROM unnest(%(run_id)s::text[], %(job)s::text[], %(parent)s::text[], %(state)s::text[], %(at)s::timestamptz[],
+                %(signed)s::boolean[]) AS told (run_id, job, parent, state, at, signed)
+    GROUP BY run_id, signed
     ON CONFLICT (run_id, signed) DO UPDATE SET
         job = least(t.job, excluded.job),
         parent_run_id = least(t.parent_run_id, excluded.parent_run_id),
@@ -37,6 +59,15 @@ _ADD_RUN = """
         state_at = greatest(t.state_at, excluded.state_at),
         started_at = least(t.started_at, excluded.started_at)
 """
+
+
+@dataclass(frozen=True)
+class ReceivedEvent:
+    """A conforming event. canonical: the bytes that name it; at: when it happened; seen: what it tells of a run."""
+
+    canonical: bytes
+    at: datetime
+    seen: RunSeen | None
 
 
 class LineageStore:
@@ -58,17 +89,17 @@ class LineageStore:
         with self.database.transaction() as connection:
             connection.execute("SELECT 1 FROM assay_lineage.progress LIMIT 1")
 
-    def add_event(self, canonical_event: bytes, event_time: datetime, seen: RunSeen | None) -> bool:
-        """Keep a received event and what it tells; False when the same event was there already."""
+    def add_events(self, events: Sequence[ReceivedEvent]) -> list[bool]:
+        """Keep received events and what they tell, all or none; True for each that was not there before.
+
+        An event given twice is new once: where it stands first.
+        """
+        distinct = {sha256_bytes(event.canonical): event for event in reversed(events)}
         with self.database.transaction() as connection:
-            added = connection.execute(
-                "INSERT INTO assay_lineage.events (sha256, run_id, event_time, event) VALUES (%s, %s, %s, %s)"
-                " ON CONFLICT DO NOTHING",
-                (sha256_bytes(canonical_event), seen.run_id if seen else None, event_time, canonical_event.decode()),
-            ).rowcount
-            if added and seen is not None:
-                add_run(connection, seen)
-        return bool(added)
+            _be_the_only_writer(connection)
+            new = _keep_events(connection, distinct)
+            add_runs(connection, [event.seen for sha256, event in distinct.items() if sha256 in new and event.seen])
+        return [_taken(new, sha256_bytes(event.canonical)) for event in events]
 
     def events_stored(self) -> int:
         """How many distinct events were received."""
@@ -81,17 +112,61 @@ class LineageStore:
         self.database.close()
 
 
-def add_run(connection: Connection, seen: RunSeen) -> None:
-    """Add what one witness tells of a run, inside the caller's transaction."""
-    # One writer at a time: two witnesses of a run must not miss each other's rows when its inputs and outputs
-    # are joined, and two runs over the same versions must not lock them in opposite orders.
+def add_runs(connection: Connection, runs: Sequence[RunSeen]) -> None:
+    """Add what witnesses tell of runs, inside the caller's transaction."""
+    if not runs:
+        return
+    _be_the_only_writer(connection)
+    told = [(run, role, version) for run in runs
+            for role, side in (("input", run.inputs), ("output", run.outputs)) for version in side]  # fmt: skip
+    connection.execute(
+        _ADD_RUNS,
+        {
+            "run_id": [run.run_id for run in runs],
+            "job": [run.job for run in runs],
+            "parent": [run.parent_run_id for run in runs],
+            "state": [run.state for run in runs],
+            "at": [run.at for run in runs],
+            "signed": [run.signed for run in runs],
+        },
+    )
+    columns = {
+        "run_id": [run.run_id for run, _, _ in told],
+        "role": [role for _, role, _ in told],
+        "id": [version.id for _, _, version in told],
+        "name": [version.name for _, _, version in told],
+        "type": [version.type for _, _, version in told],
+        "digest": [version.digest for _, _, version in told],
+        "at": [run.at for run, _, _ in told],
+        "signed": [run.signed for run, _, _ in told],
+    }
+    connection.execute(_ADD_VERSIONS, columns)
+    connection.execute(_ADD_RUN_VERSIONS, columns)
+    connection.execute(_JOIN_RUNS, (list({run.run_id for run in runs}),))
+
+
+def _be_the_only_writer(connection: Connection) -> None:
+    """Until the transaction ends.
+
+    Two witnesses of a run must not miss each other's rows when its inputs and outputs are joined, and two
+    runs over the same versions must not lock them in opposite orders.
+    """
     connection.execute("SELECT pg_advisory_xact_lock(%s)", (_WRITER_LOCK,))
-    run = {"run_id": seen.run_id, "job": seen.job, "parent": seen.parent_run_id, "state": seen.state}
-    connection.execute(_ADD_RUN, {**run, "at": seen.at, "signed": seen.signed})
-    for role, versions in (("input", seen.inputs), ("output", seen.outputs)):
-        for version in versions:
-            row = (version.id, version.name, version.type, version.digest, seen.at, seen.signed)
-            connection.execute(_ADD_VERSION, row)
-            told = (seen.run_id, role, version.id, version.name, seen.at, seen.signed)
-            connection.execute(_ADD_RUN_VERSION, told)
-    connection.execute(_JOIN_RUN, (seen.run_id,))
+
+
+def _keep_events(connection: Connection, events: Mapping[str, ReceivedEvent]) -> set[str]:
+    """The SHA-256 of those that were not there before."""
+    columns = (
+        list(events),
+        [event.seen.run_id if event.seen else None for event in events.values()],
+        [event.at for event in events.values()],
+        [event.canonical.decode() for event in events.values()],
+    )
+    return {row[0] for row in connection.execute(_ADD_EVENTS, columns)}
+
+
+def _taken(names: set[str], name: str) -> bool:
+    """Whether `name` was among `names`; it is no more."""
+    was_there = name in names
+    names.discard(name)
+    return was_there

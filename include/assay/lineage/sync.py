@@ -8,7 +8,7 @@ from assay.ledger import Ledger, LedgerEntry
 from assay.lineage.database import Connection
 from assay.lineage.seen import RunSeen
 from assay.lineage.statements import approval_of_entry, registration_of_entry, runs_of_entry, serving_of_entry
-from assay.lineage.store import LineageStore, add_run
+from assay.lineage.store import LineageStore, add_runs
 
 _BATCH = 200
 _LEDGER = "assay_ledger"
@@ -43,7 +43,7 @@ def _add(store: LineageStore, entries: Sequence[LedgerEntry]) -> None:
     with store.database.transaction() as connection:
         for entry in entries:
             for run in runs_of_entry(entry):
-                add_run(connection, _not_before_its_inputs(connection, run))
+                add_runs(connection, [_not_before_its_inputs(connection, run)])
             _add_facts(connection, entry)
         connection.execute(
             "INSERT INTO assay_lineage.progress AS t (ledger, entries) VALUES (%s, %s)"

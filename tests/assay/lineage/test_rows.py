@@ -14,7 +14,7 @@ from assay.dataset import DatasetVersion, Shard, save_dataset
 from assay.errors import IntegrityError, SpecError
 from assay.lineage.question import ask
 from assay.lineage.seen import RunSeen, Version, source_version, subject_version
-from assay.lineage.store import LineageStore, add_run
+from assay.lineage.store import LineageStore, add_runs
 from assay.lineage.walk import Direction
 from assay.records import Subject
 from assay.settings import Settings
@@ -52,7 +52,8 @@ def lineage(settings: Settings, tmp_path: Path) -> Iterator[LineageStore]:
                 ((MODEL,), (window,)),
             )
         ):
-            add_run(connection, RunSeen(f"run-{number}", f"toy.{number}", "COMPLETE", AT, inputs, outputs, signed=True))
+            run = RunSeen(f"run-{number}", f"toy.{number}", "COMPLETE", AT, inputs, outputs, signed=True)
+            add_runs(connection, [run])
         connection.commit()
         yield store
 

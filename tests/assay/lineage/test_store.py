@@ -13,7 +13,7 @@ from pydantic import SecretStr
 
 from assay.errors import EngineUnavailable, SpecError
 from assay.lineage.seen import RunSeen, Version, actor_version, source_version, subject_version
-from assay.lineage.store import LineageStore, add_run
+from assay.lineage.store import LineageStore, ReceivedEvent, add_runs
 from assay.lineage.walk import Direction, walk
 from assay.records import Subject
 from assay.settings import Settings
@@ -51,7 +51,7 @@ def lineage(database_url: str) -> Iterator[LineageStore]:
 def tell(store: LineageStore, *runs: RunSeen) -> None:
     for run in runs:
         with store.database.transaction() as connection:
-            add_run(connection, run)
+            add_runs(connection, [run])
 
 
 def graph(store: LineageStore) -> tuple[list[tuple[object, ...]], ...]:
@@ -154,6 +154,36 @@ def test_many_witnesses_at_once_tell_the_same_graph_as_one_by_one(lineage: Linea
     assert graph(lineage) == expected
 
 
+def test_batch_of_events_draws_the_graph_of_its_events_told_one_by_one(lineage: LineageStore) -> None:
+    claims = [replace(run, signed=False, at=run.at + timedelta(seconds=7)) for run in LOOP]
+    starts = [replace(run, signed=False, outputs=(), state="START", at=START) for run in LOOP]
+    events = [ReceivedEvent(str(number).encode(), START, run) for number, run in enumerate([*claims, *starts])]
+    for event in events:
+        assert lineage.add_events([event]) == [True]
+    expected = graph(lineage)
+    _empty(lineage)
+    assert lineage.add_events(events) == [True] * len(events)
+    assert graph(lineage) == expected
+
+
+def test_event_told_again_is_new_once_within_a_batch_and_over_batches(lineage: LineageStore) -> None:
+    first, second, about_a_job = (
+        ReceivedEvent(b"1", START, LOOP[0]), ReceivedEvent(b"2", START, LOOP[1]), ReceivedEvent(b"3", START, None)
+    )  # fmt: skip
+    assert lineage.add_events([first, second, first]) == [True, True, False]
+    before = graph(lineage)
+    assert lineage.add_events([second, about_a_job, first]) == [False, True, False]
+    assert lineage.add_events([]) == []
+    assert (lineage.events_stored(), graph(lineage)) == (3, before)
+
+
+def test_batches_with_the_same_events_at_once_keep_each_event_once(lineage: LineageStore) -> None:
+    events = [ReceivedEvent(str(number).encode(), START, run) for number, run in enumerate(LOOP * 5)]
+    with ThreadPoolExecutor(4) as pool:
+        answers = list(pool.map(lineage.add_events, [events, events[::-1]] * 4))
+    assert sum(map(sum, answers)) == lineage.events_stored() == len(events)
+
+
 @pytest.mark.parametrize(
     ("reference", "reason"),
     [
@@ -197,5 +227,6 @@ def test_absent_database_is_an_unavailable_engine_and_no_url_a_spec_error() -> N
 def _empty(store: LineageStore) -> None:
     with store.database.transaction() as connection:
         connection.execute(
-            "TRUNCATE assay_lineage.runs, assay_lineage.versions, assay_lineage.run_versions, assay_lineage.edges"
+            "TRUNCATE assay_lineage.events, assay_lineage.runs, assay_lineage.versions, assay_lineage.run_versions,"
+            " assay_lineage.edges"
         )

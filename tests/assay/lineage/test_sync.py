@@ -21,7 +21,7 @@ from assay.ledger import Ledger
 from assay.lineage.emit import step_event
 from assay.lineage.openlineage import canonical_event, event_time, parse_event, read_event
 from assay.lineage.served import served
-from assay.lineage.store import LineageStore
+from assay.lineage.store import LineageStore, ReceivedEvent
 from assay.lineage.sync import sync_from_ledger
 from assay.lineage.walk import Direction, walk
 from assay.records import RunContext, Step, StepReport, Subject, Verdict
@@ -190,7 +190,8 @@ def test_emitted_events_of_the_same_steps_draw_no_second_graph(
     before = walk(lineage, Direction.UP, "deployment/digits").to_json()
     for report, context in pipeline.told:
         event = parse_event(canonical_event(step_event(report, context, datetime.now(UTC))))
-        assert lineage.add_event(canonical_event(event), event_time(event), read_event(event))
+        received = ReceivedEvent(canonical_event(event), event_time(event), read_event(event))
+        assert lineage.add_events([received]) == [True]
     after = walk(lineage, Direction.UP, "deployment/digits").to_json()
     assert (after["nodes"], after["edges"]) == (before["nodes"], before["edges"])
 

@@ -15,10 +15,12 @@ from assay.policy import (
     Comparison,
     ExaminedAsAsked,
     MetricBound,
+    NothingDeclaredBad,
     PassedStatement,
     Rule,
     SameDigest,
 )
+from assay.quarantine.objections import objections
 from assay.records import Check, Step, StepReport, Verdict, combined_verdict
 from assay.signing import KeyRole
 from assay.spec import ChallengerRule, FairnessRule, MetricRule, PipelineSpec
@@ -43,6 +45,7 @@ def decide_promotion(request: StepRequest, bench: Workbench) -> StepReport:
         statements=statements,
         requested={role: subject for role, subject in request.inputs.items() if role in _ROLES},
         comparisons=_comparisons(request, bench, statements.get(Step.ASSAY)),
+        declared_bad=tuple(one.words for one in objections(bench.ledger, bench.store, model, reads_rows=True)),
     )
     checks = tuple(rule.judge(case) for rule in promotion_policy(request.spec))
     for check in checks:
@@ -68,6 +71,7 @@ def promotion_policy(spec: PipelineSpec) -> tuple[Rule, ...]:
         *(PassedStatement(step, KeyRole.PRODUCER, fresh) for step in REQUIRED_STEPS),
         AllOf("same digests throughout", tuple(SameDigest(role) for role in _ROLES)),
         ExaminedAsAsked(spec.assay.model_dump(mode="json")),
+        NothingDeclaredBad(),
         *(_rule(rule, spec) for rule in spec.gate),
     )
 

@@ -9,6 +9,7 @@ from assay.digests import canonical_json
 from assay.errors import IntegrityError, PolicyViolation
 from assay.json_types import JsonObject
 from assay.loaders import open_loader
+from assay.quarantine.objections import require_sound
 from assay.records import Check, Step, StepReport, Subject, Verdict
 from assay.registry import RegisteredVersion, Registry, open_registry
 from assay.station import StepRequest
@@ -25,12 +26,14 @@ def deploy_model(request: StepRequest, bench: Workbench) -> StepReport:
     """Serve the registered version of the model; the version before stays loaded for a rollback.
 
     Any failure leaves the old version serving. `champion` moves only after the switch.
-    Raises PolicyViolation without a passed gate, IntegrityError when a file is not the approved one.
+    Raises PolicyViolation without a passed gate or for what was declared bad, IntegrityError when a file is not the
+    approved one.
     """
     model, spec = request.input("model"), request.spec
     gate = latest_gate(bench.ledger, model)
     if spec.approval.approvers:
         approval_after(bench.ledger, model, gate)
+    require_sound(bench.ledger, bench.store, model)
     registry = open_registry(bench.settings)
     target = _verified_target(request, bench, registry)
     probe = Probe(_probe_rows(request, bench), spec.deploy.max_output_difference)

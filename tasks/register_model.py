@@ -3,6 +3,7 @@
 from assay.bundle import ONNX_FILE, load_bundle
 from assay.decision import approval_after, latest_gate
 from assay.evidence_chain import evidence_chain
+from assay.quarantine.objections import require_sound
 from assay.records import Check, Step, StepReport, Subject, Verdict
 from assay.registry import CHALLENGER, MODEL_TAG, ONNX_TAG, open_registry
 from assay.station import StepRequest
@@ -14,11 +15,12 @@ from tasks.reporting.make_report import make_report
 def register_model(request: StepRequest, bench: Workbench) -> StepReport:
     """Register the model once; the same digest keeps its version.
 
-    Raises PolicyViolation when the ledger holds no passed gate statement for it, or no approval where the
-    spec names approvers.
+    Raises PolicyViolation when the ledger holds no passed gate statement for it, no approval where the
+    spec names approvers, or a word that something it was made of is bad.
     """
     model, name = request.input("model"), request.spec.name
     gate = latest_gate(bench.ledger, model)
+    require_sound(bench.ledger, bench.store, model, reads_rows=True)
     checks = [Check("gate", Verdict.PASSED, f"entry {gate.seq} let {model.sha256[:12]} through")]
     if request.spec.approval.approvers:
         approval = approval_after(bench.ledger, model, gate)

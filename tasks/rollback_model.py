@@ -3,6 +3,7 @@
 from assay.decision import serving_history, standing_gate
 from assay.errors import EngineUnavailable, SpecError
 from assay.ledger import LedgerEntry
+from assay.quarantine.objections import require_sound
 from assay.records import Check, Step, StepReport, Verdict
 from assay.registry import open_registry
 from assay.station import StepRequest
@@ -20,6 +21,7 @@ def rollback_model(request: StepRequest, bench: Workbench) -> StepReport:
     entry = _target_entry(request, serving_history(bench.ledger, name))
     model = entry.report.inputs["model"]
     gate = standing_gate(bench.ledger, model)
+    require_sound(bench.ledger, bench.store, model)
     switch = Switch(bench.settings, gpu=request.spec.deploy.gpu)
     target = _target(bench, entry, switch)
     switched = switch.roll_back(target)

@@ -14,6 +14,7 @@ from tasks.screening.admission import admit_rows
 from tasks.screening.canaries import Canary
 from tasks.screening.case import Case
 from tasks.screening.cleaning import clean_rows, mended_facts
+from tasks.screening.declared import declared_bad
 from tasks.screening.detectors import choose_detectors, unasked
 from tasks.screening.finding import Finding
 from tasks.screening.ray_rows import choose_engine
@@ -42,15 +43,17 @@ def screen_dataset(request: StepRequest, bench: Workbench) -> StepReport:
         bench.say(f"{name}: not asked: {reason}")
     releases = releases_for(version, request.spec.name, bench)
     screening = screen_rows(case, detectors, screen.max_quarantined, bench.say, releases.mask(case.rows))
-    screening = replace(screening, checks=(*screening.checks, *releases.checks()))
+    declared = declared_bad(raw, bench)
+    screening = declared.judged(replace(screening, checks=(*screening.checks, *releases.checks())))
     refused = screening.verdict is Verdict.FAILED
-    cleaning = clean_rows(screening, screen.cleaning)
+    cleaning = declared.kept_out(clean_rows(screening, screen.cleaning), case.rows)
     products = {} if refused else {"admitted": admit_rows(version, raw, cleaning, bench)}
     page = render_report(screening, _about(version, request, reading))
     mended = mended_facts(screening, cleaning, bench)
     facts = {
         **_facts(screening, releases, bench),
         **mended,
+        **declared.facts(),
         "not_asked": not_asked,
         "report": bench.store.put_bytes(page.encode("utf-8", "replace")),
     }

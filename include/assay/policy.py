@@ -54,6 +54,7 @@ class Case:
 
     requested: role -> the subject this run speaks of.
     comparisons: metric and rows, such as `accuracy`, `holdout` -> the paired comparisons on them, one an attacker.
+    declared_bad: what people declared bad of all that the model was made of, in words.
     """
 
     pipeline: str
@@ -61,6 +62,7 @@ class Case:
     statements: "Mapping[Step, LedgerEntry | None]"
     requested: Mapping[str, Subject] = field(default_factory=dict)
     comparisons: Mapping[tuple[str, str], tuple[Comparison, ...]] = field(default_factory=dict)
+    declared_bad: tuple[str, ...] = ()
 
     def citations(self, role: str) -> dict[str, str]:
         """Who speaks of `role` -> the sha256 it names."""
@@ -145,6 +147,16 @@ class ExaminedAsAsked:
                 name, f"the spec's assay asks otherwise now: {', '.join(changed)}; run the assay step again"
             )
         return Check(name, Verdict.PASSED, "the assay was asked for what the spec asks for")
+
+
+@dataclass(frozen=True)
+class NothingDeclaredBad:
+    """No source, version, row, package or key behind the model is in quarantine."""
+
+    def judge(self, case: Case) -> Check:
+        found = "; ".join(case.declared_bad)
+        verdict = Verdict.FAILED if found else Verdict.PASSED
+        return Check("quarantine", verdict, found or "nothing that the model was made of was declared bad")
 
 
 @dataclass(frozen=True)

@@ -33,6 +33,7 @@ def load_model(name: str, version: int | None = None, alias: str | None = None) 
     """
     from assay.decision import registration, standing_gate
     from assay.ledger import Ledger
+    from assay.quarantine.objections import require_sound
     from assay.store import open_store
 
     settings = load_settings()
@@ -40,9 +41,11 @@ def load_model(name: str, version: int | None = None, alias: str | None = None) 
     with contextlib.closing(Ledger.open(settings)) as ledger, TemporaryDirectory(prefix="assay-load-") as folder:
         registered = registry.get(name, version or _version_named(name, alias or CHAMPION, registry, ledger))
         model = _subject(registered)
+        store = open_store(settings)
         standing_gate(ledger, model)
+        require_sound(ledger, store, model)
         registration(ledger, model, registered.version)
-        bundle = load_bundle(model, open_store(settings))
+        bundle = load_bundle(model, store)
         sha256 = bundle.file(ONNX_FILE).sha256
         return open_model(registry.fetch(registered, Path(folder), sha256), sha256, registered.url)
 

@@ -494,6 +494,10 @@ class DeploySpec(_Part):
     max_output_difference: Annotated[float, Field(ge=0)] = 1e-5
     max_export_difference: Annotated[float, Field(ge=0)] = 1e-4
     keep_versions: Positive = 3
+    on_quarantine: Literal["report", "cut_out", "retrain"] = Field(
+        default="report",
+        description="when what serves was made of something declared bad: say so, cut it out, or also train anew",
+    )
 
 
 class WindowSpec(_Part):

@@ -1,11 +1,11 @@
 """Rows of stored versions: pick some of them into a new version, shards shared where nothing changes."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from assay.dataset import DatasetVersion, Shard, iterate_batches
+from assay.dataset import ROW_ID, DatasetVersion, Shard, iterate_batches
 from assay.row_content import Likeness, row_digests
 from assay.shards import write_shards
 from assay.store import Store
@@ -68,3 +68,18 @@ def _picked(
         start += batch.num_rows
         if mask.any():
             yield batch.filter(pa.array(mask))
+
+
+def rows_held(version: DatasetVersion, row_ids: Collection[str], store: Store, folder: Path) -> set[str]:
+    """Which of the ids the version holds; every shard is verified before it is read."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    if ROW_ID not in version.columns:  # a watched window: requests, no rows of the dataset
+        return set()
+    wanted = pa.array(sorted(row_ids), pa.string())
+    found: set[str] = set()
+    for batch in iterate_batches(version, store, folder, [ROW_ID], rows_per_batch=1 << 16):
+        ids = batch.column(ROW_ID).cast(pa.string())
+        found.update(ids.filter(pc.is_in(ids, wanted)).to_pylist())
+    return found

@@ -18,6 +18,7 @@ from assay.digests import sha256_file
 from assay.errors import IntegrityError
 
 ACTIVE_FILE = "ACTIVE.json"
+REFUSED_FILE = "REFUSED.json"
 _CODE_FILE = "model.py"
 _CODE = Path(__file__).with_name("served_model.py")
 
@@ -81,6 +82,15 @@ class Repository:
     def write_config(self, name: str, text: str) -> None:
         (self.root / name).mkdir(parents=True, exist_ok=True)
         _replace(self.root / name / "config.pbtxt", text)
+
+    def set_refused(self, name: str, refused: Mapping[str, str]) -> None:
+        """Files, sha256 of model.onnx -> why, that the server must not load any more; none removes the list."""
+        path = self.root / name / REFUSED_FILE
+        if refused:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            _replace(path, json.dumps(refused, indent=2, sort_keys=True) + "\n")
+        else:
+            path.unlink(missing_ok=True)
 
     def active(self) -> Mapping[str, int]:
         """Model name -> the version that answers by default; what a restarted server has to load."""

@@ -35,14 +35,14 @@ class TritonPythonModel:
             key: value["string_value"] for key, value in json.loads(args["model_config"])["parameters"].items()
         }
         version = int(args["model_version"])
-        onnx = _approved_bytes(
-            Path(args["model_repository"]) / args["model_version"] / "model.onnx", parameters[f"onnx_sha256_{version}"]
-        )
+        folder, approved = Path(args["model_repository"]), parameters[f"onnx_sha256_{version}"]
+        _refuse_declared_bad(folder / "REFUSED.json", approved)
+        onnx = _approved_bytes(folder / args["model_version"] / "model.onnx", approved)
         self._session = _open_session(onnx, gpu=args["model_instance_kind"] == "GPU")
         self._takes_text = self._session.get_inputs()[0].type == "tensor(string)"
         self._probe_sha256: str = parameters["probe_sha256"]
-        folder = parameters["capture_folder"]
-        self._capture = Capture(Path(folder), version) if folder else None
+        capture = parameters["capture_folder"]
+        self._capture = Capture(Path(capture), version) if capture else None
 
     def execute(self, requests: list[Any]) -> list[Any]:
         return [self._answer(request) for request in requests]
@@ -169,6 +169,13 @@ def _column(arrays: list[NDArray[Any]]) -> Any:
     offsets = np.concatenate([[0], np.cumsum(widths)]).astype(np.int32)
     values = np.concatenate([array.reshape(-1).astype(np.float32, copy=False) for array in arrays])
     return pa.ListArray.from_arrays(pa.array(offsets), pa.array(values))
+
+
+def _refuse_declared_bad(path: Path, sha256: str) -> None:
+    """What was declared bad after it was approved is not loaded again."""
+    refused = json.loads(path.read_text()) if path.is_file() else {}
+    if sha256 in refused:
+        raise RuntimeError(f"PolicyViolation: {refused[sha256]}")
 
 
 def _approved_bytes(path: Path, sha256: str) -> bytes:

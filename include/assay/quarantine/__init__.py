@@ -1,0 +1,1 @@
+"""What people declared bad: signed declarations, those in force, and what they say against a model."""

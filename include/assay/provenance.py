@@ -4,7 +4,9 @@ import functools
 import importlib.metadata
 import subprocess
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
+from typing import Self
 
 from assay.digests import sha256_bytes
 from assay.json_types import JsonObject
@@ -12,14 +14,33 @@ from assay.json_types import JsonObject
 
 @dataclass(frozen=True)
 class Provenance:
-    """git_sha: "" outside a checkout. is_dirty: uncommitted changes. environment: digest of `environment_list()`."""
+    """git_sha: "" outside a checkout. is_dirty: uncommitted changes. environment: digest of `environment_list()`.
+
+    committed_at: when the commit was made, by the clock of who made it; None outside a checkout.
+    """
 
     git_sha: str
     is_dirty: bool
     environment: str
+    committed_at: datetime | None = None
 
     def to_json(self) -> JsonObject:
-        return {"git_sha": self.git_sha, "is_dirty": self.is_dirty, "environment": self.environment}
+        return {
+            "git_sha": self.git_sha,
+            "is_dirty": self.is_dirty,
+            "environment": self.environment,
+            "committed_at": self.committed_at.isoformat() if self.committed_at else None,
+        }
+
+    @classmethod
+    def from_json(cls, value: JsonObject) -> Self:
+        committed = value.get("committed_at")
+        return cls(
+            git_sha=str(value["git_sha"]),
+            is_dirty=bool(value["is_dirty"]),
+            environment=str(value["environment"]),
+            committed_at=datetime.fromisoformat(str(committed)) if committed else None,
+        )
 
 
 @functools.cache
@@ -27,10 +48,12 @@ def current_provenance() -> Provenance:
     """Of this process; asked once."""
     source = Path(__file__).parent
     sha = _git(source, "rev-parse", "HEAD")
+    committed = _git(source, "show", "--no-patch", "--format=%cI", "HEAD")
     return Provenance(
         git_sha=sha,
         is_dirty=bool(sha and _git(source, "status", "--porcelain", "--untracked-files=no")),
         environment=sha256_bytes(environment_list()),
+        committed_at=datetime.fromisoformat(committed) if committed else None,
     )
 
 

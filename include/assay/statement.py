@@ -50,13 +50,10 @@ class StepRecord:
 
     @classmethod
     def from_json(cls, value: JsonObject) -> Self:
-        provenance = cast(JsonObject, value["provenance"])
         return cls(
             report=StepReport.from_json(cast(JsonObject, value["report"])),
             context=RunContext(**cast("dict[str, str]", value["context"])),  # type: ignore[arg-type]
-            provenance=Provenance(
-                str(provenance["git_sha"]), bool(provenance["is_dirty"]), str(provenance["environment"])
-            ),
+            provenance=Provenance.from_json(cast(JsonObject, value["provenance"])),
             parameters=cast(JsonObject, value["parameters"]),
             seed=int(cast(int, value["seed"])),
             started_at=datetime.fromisoformat(str(value["started_at"])),

@@ -21,9 +21,16 @@ class NothingServed(SpecError):
 
 
 class IntegrityError(AssayError):
-    """A digest, signature or proof does not hold: treat it as tampering, never retry."""
+    """A digest, signature or proof does not hold: treat it as tampering, never retry.
+
+    kind: what was done, in the words of `assay audit verify`; of an object outside the ledger always `edited`.
+    """
 
     exit_code = 3
+
+    def __init__(self, message: str, kind: str = "edited") -> None:
+        super().__init__(message)
+        self.kind = kind
 
 
 class PolicyViolation(AssayError):

@@ -5,15 +5,18 @@ at all. Appending the same statement of the same run again returns the entry tha
 """
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import astuple
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from assay.checkpoint import Checkpoint
+from assay.digests import sha256_bytes
 from assay.errors import EngineUnavailable, IntegrityError, SpecError
 from assay.ledger_entry import LedgerEntry, Row, believe, idempotency_key, read_signed, role_of
 from assay.ledger_mirror import read_mirror, write_mirror
-from assay.merkle import Frontier, consistency_proof, inclusion_proof, leaf_hash
+from assay.ledger_tree import read_frontier, read_nodes
+from assay.merkle import Frontier, Leaves, consistency_path, inclusion_path, leaf_hash, perfect_nodes, prove
 from assay.records import Step, Verdict
 from assay.settings import Settings
 from assay.signing import Envelope, KeyRing
@@ -26,7 +29,7 @@ __all__ = ["Ledger", "LedgerEntry", "role_of"]
 
 _LOCK = 0x6C656467  # one writer at a time, over all processes
 _SCHEMA = Path(__file__).with_name("ledger_schema.sql")
-_COLUMNS = "seq, at, step, pipeline, run_id, verdict, idempotency_key, envelope"
+_COLUMNS = "seq, at, step, pipeline, run_id, verdict, idempotency_key, sha256, envelope"
 
 
 class Ledger:
@@ -82,9 +85,10 @@ class Ledger:
             frontier = self.frontier()
             self._heed_mirror()
             row = Row(frontier.size, record.ended_at, record.report.step.value, record.report.pipeline,
-                      record.context.run_id, record.report.verdict.value, key, text.decode())  # fmt: skip
+                      record.context.run_id, record.report.verdict.value, key, sha256_bytes(text),
+                      text.decode())  # fmt: skip
             self._insert(row, record)
-            note = self._add_checkpoint(frontier.append(leaf_hash(text)))
+            note = self._add_checkpoint(frontier, leaf_hash(text))
         write_mirror(self.mirror, note, self.keys)
         return self._believed(row)
 
@@ -114,6 +118,11 @@ class Ledger:
         where = f"WHERE {' AND '.join(clauses)}" if clauses else ""
         order = "DESC" if newest_first else "ASC"
         return [self._believed(row) for row in self._rows(f"{where} ORDER BY seq {order} LIMIT %s", (*values, limit))]
+
+    def with_sha256(self, sha256: str) -> LedgerEntry | None:
+        """The entry whose envelope has this digest, verified; None where there is none. Raises IntegrityError."""
+        found = self._rows("WHERE sha256 = %s", (sha256,))
+        return self._believed(found[0]) if found else None
 
     def entries(self, start: int = 0, limit: int | None = None) -> Iterator[LedgerEntry]:
         """Entries from `start` on, oldest first, each verified. Memory does not grow with the log."""
@@ -159,29 +168,22 @@ class Ledger:
         with _postgres_errors():
             return set(self.connection.execute(query, (seq,)).fetchall())
 
-    def inclusion(self, seq: int) -> list[bytes]:
-        """Proof that entry `seq` is in the log as it is now."""
-        return inclusion_proof(self._leaves(), seq)
+    def inclusion(self, seq: int, size: int) -> list[bytes]:
+        """Proof that entry `seq` is among the first `size`. Raises IndexError unless it is, IntegrityError."""
+        return self._prove(inclusion_path(seq, size))
 
-    def consistency(self, old_size: int) -> list[bytes]:
-        """Proof that the log of `old_size` entries is a prefix of the log as it is now."""
-        return consistency_proof(self._leaves(), old_size)
+    def consistency(self, old_size: int, size: int) -> list[bytes]:
+        """Proof that the log of `old_size` is a prefix of that of `size` entries. Raises IndexError, IntegrityError."""
+        return self._prove(consistency_path(old_size, size))
 
     def frontier(self) -> Frontier:
         """The tree's right edge, on which the next append builds. Raises IntegrityError unless it was signed for."""
-        found = self.connection.execute(
-            "SELECT size, note, frontier FROM assay_ledger.checkpoints ORDER BY size DESC LIMIT 1"
-        ).fetchone()
-        if found is None:
-            return Frontier()
-        frontier = Frontier(found[0], tuple(bytes(node) for node in found[2]))
-        signed = Checkpoint.verified(found[1], self.keys)
-        if (signed.size, signed.root) != (frontier.size, frontier.root()):
-            raise IntegrityError(
-                f"ledger: the checkpoint of {signed.size} entries does not match the tree's right edge; "
-                "nothing was appended: run `assay audit verify`"
-            )
-        return frontier
+        with _postgres_errors():
+            return read_frontier(self.connection, self.keys)
+
+    def _prove(self, path: Sequence[Leaves]) -> list[bytes]:
+        with _postgres_errors():
+            return prove(path, read_nodes(self.connection, [node for step in path for node in perfect_nodes(step)]))
 
     def _make_schema(self) -> None:
         with _postgres_errors(), self.connection.transaction():
@@ -191,19 +193,20 @@ class Ledger:
 
     def _insert(self, row: Row, record: StepRecord) -> None:
         self.connection.execute(
-            f"INSERT INTO assay_ledger.entries ({_COLUMNS}) VALUES (%s, %s, %s, %s, %s, %s, %s, %s)",  # noqa: S608 - constant columns
-            (row.seq, row.at, row.step, row.pipeline, row.run_id, row.verdict, row.idempotency_key, row.envelope),
+            f"INSERT INTO assay_ledger.entries ({_COLUMNS}) VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s)",  # noqa: S608 - constant columns
+            astuple(row),
         )
         for name, sha256 in sorted({(s.name, s.sha256) for s in stated_subjects(record.report)}):
             self.connection.execute(
                 "INSERT INTO assay_ledger.subjects (seq, name, sha256) VALUES (%s, %s, %s)", (row.seq, name, sha256)
             )
 
-    def _add_checkpoint(self, frontier: Frontier) -> str:
-        note = Checkpoint(frontier.size, frontier.root()).signed(self.keys)
+    def _add_checkpoint(self, before: Frontier, leaf: bytes) -> str:
+        grown = before.append(leaf)
+        note = Checkpoint(grown.size, grown.root()).signed(self.keys)
         self.connection.execute(
-            "INSERT INTO assay_ledger.checkpoints (size, note, frontier) VALUES (%s, %s, %s)",
-            (frontier.size, note, list(frontier.nodes)),
+            "INSERT INTO assay_ledger.checkpoints (size, note, nodes) VALUES (%s, %s, %s)",
+            (grown.size, note, list(before.completed(leaf))),
         )
         return note
 
@@ -219,11 +222,6 @@ class Ledger:
                 f"ledger: {self.mirror} signs for {outside.size} entries that the database does not have as they were; "
                 "nothing was appended: run `assay audit verify`, restore the database from a backup"
             )
-
-    def _leaves(self) -> list[bytes]:
-        query = r"SELECT sha256('\x00'::bytea || convert_to(envelope, 'UTF8')) FROM assay_ledger.entries ORDER BY seq"
-        with _postgres_errors():
-            return [bytes(leaf) for (leaf,) in self.connection.execute(query)]
 
     def _rows(self, clause: str, values: tuple[str | int, ...]) -> list[Row]:
         with _postgres_errors():

@@ -60,18 +60,25 @@ class Row:
     run_id: str
     verdict: str
     idempotency_key: str
+    sha256: str
     envelope: str
 
 
 def believe(row: Row, keys: KeyRing) -> LedgerEntry:
     """The row as an entry, once its signature, its key's role and its columns hold. Raises IntegrityError."""
+    entry = read_entry(row.seq, row.envelope, keys)
+    check_columns(row, entry.record)
+    return entry
+
+
+def read_entry(seq: int, envelope: str, keys: KeyRing) -> LedgerEntry:
+    """The entry that `envelope` states, once its signature and its key's role hold. Raises IntegrityError."""
     try:
-        envelope = Envelope.from_bytes(row.envelope.encode())
-        statement, record, role = read_signed(envelope, keys)
-        _check_columns(row, record)
+        signed = Envelope.from_bytes(envelope.encode())
+        statement, record, role = read_signed(signed, keys)
     except IntegrityError as error:
-        raise IntegrityError(f"ledger entry {row.seq}: {error}") from error
-    return LedgerEntry(row.seq, record.ended_at, envelope, statement, record, role, sha256_bytes(row.envelope.encode()))
+        raise IntegrityError(f"ledger entry {seq}: {error}", error.kind) from error
+    return LedgerEntry(seq, record.ended_at, signed, statement, record, role, sha256_bytes(envelope.encode()))
 
 
 def read_signed(envelope: Envelope, keys: KeyRing) -> tuple[JsonObject, StepRecord, KeyRole]:
@@ -84,7 +91,9 @@ def read_signed(envelope: Envelope, keys: KeyRing) -> tuple[JsonObject, StepReco
     statement, record = read_statement(envelope.payload)
     step = record.report.step
     if role is not role_of(step):
-        raise IntegrityError(f"a {step.value} statement needs a {role_of(step).value} key, found a {role.value} key")
+        raise IntegrityError(
+            f"a {step.value} statement needs a {role_of(step).value} key, found a {role.value} key", kind="key_misuse"
+        )
     return statement, record, role
 
 
@@ -103,9 +112,18 @@ def idempotency_key(record: StepRecord) -> str:
     )
 
 
-def _check_columns(row: Row, record: StepRecord) -> None:
+def check_columns(row: Row, record: StepRecord) -> None:
+    """Whether the database's columns say what was signed. Raises IntegrityError, `replayed` for another run's."""
     stated = (record.ended_at, record.report.step.value, record.report.pipeline, record.context.run_id,
-              record.report.verdict.value, idempotency_key(record))  # fmt: skip
-    found = (row.at, row.step, row.pipeline, row.run_id, row.verdict, row.idempotency_key)
+              record.report.verdict.value, idempotency_key(record), sha256_bytes(row.envelope.encode()))  # fmt: skip
+    found = (row.at, row.step, row.pipeline, row.run_id, row.verdict, row.idempotency_key, row.sha256)
+    if row.run_id != record.context.run_id:
+        raise IntegrityError(
+            f"ledger entry {row.seq}: a statement of run {record.context.run_id} stands as one of run {row.run_id}",
+            kind="replayed",
+        )
     if stated != found:
-        raise IntegrityError(f"its columns say {found[:5]}, its signed statement {stated[:5]}; the index was changed")
+        raise IntegrityError(
+            f"ledger entry {row.seq}: its columns say {found[:5]}, its signed statement {stated[:5]}; "
+            "the index was changed"
+        )

@@ -9,6 +9,7 @@ CREATE TABLE IF NOT EXISTS assay_ledger.entries (
     run_id text NOT NULL,
     verdict text NOT NULL,
     idempotency_key char(64) NOT NULL UNIQUE,
+    sha256 char(64) NOT NULL UNIQUE,
     envelope text NOT NULL
 );
 CREATE INDEX IF NOT EXISTS entries_by_pipeline ON assay_ledger.entries (pipeline, step, seq DESC);
@@ -21,10 +22,12 @@ CREATE TABLE IF NOT EXISTS assay_ledger.subjects (
 );
 CREATE INDEX IF NOT EXISTS subjects_by_digest ON assay_ledger.subjects (sha256, seq DESC);
 
+-- nodes[level + 1]: root of the perfect subtree of 2^level entries that ends with entry `size` - 1. Each is kept once,
+-- by the append that completed it, and never changes: any proof is made of O(log n) of them.
 CREATE TABLE IF NOT EXISTS assay_ledger.checkpoints (
     size bigint PRIMARY KEY,
     note text NOT NULL,
-    frontier bytea[] NOT NULL
+    nodes bytea[] NOT NULL
 );
 
 CREATE OR REPLACE FUNCTION assay_ledger.refuse_edit() RETURNS trigger LANGUAGE plpgsql AS $$

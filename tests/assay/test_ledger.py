@@ -139,7 +139,7 @@ def test_find_refuses_to_return_a_changed_entry(ledger, keys):
 def test_nothing_is_appended_to_a_forked_tree(ledger, keys):
     fill(ledger, keys)
     with superuser(ledger) as connection:
-        connection.execute("UPDATE assay_ledger.checkpoints SET frontier[1] = 'forged' WHERE size = 5")
+        connection.execute("UPDATE assay_ledger.checkpoints SET nodes[1] = 'forged' WHERE size = 5")
     with pytest.raises(IntegrityError, match="right edge"):
         ledger.append(envelope(keys, report(9)))
 
@@ -150,7 +150,7 @@ def test_an_entry_proves_its_inclusion_in_the_signed_root(ledger, keys):
 
     signed = Checkpoint.verified(ledger.checkpoint(), keys)
     leaf = leaf_hash(entry.envelope.to_bytes())
-    assert verify_inclusion(leaf, 3, signed.size, ledger.inclusion(3), signed.root)
+    assert verify_inclusion(leaf, 3, signed.size, ledger.inclusion(3, signed.size), signed.root)
 
 
 def test_statement_that_speaks_of_other_subjects_is_rejected(ledger, keys):

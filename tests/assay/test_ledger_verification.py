@@ -65,7 +65,7 @@ def test_dropped_tail_is_not_covered_by_new_entries(ledger, keys):
 def test_changed_right_edge_of_the_tree_is_found(ledger, keys):
     fill(ledger, keys)
     with superuser(ledger) as connection:
-        connection.execute("UPDATE assay_ledger.checkpoints SET frontier[1] = 'forged' WHERE size = 5")
+        connection.execute("UPDATE assay_ledger.checkpoints SET nodes[1] = 'forged' WHERE size = 5")
     assert "right edge" in verify_ledger(ledger, keys).broken[0].reason
 
 
@@ -99,5 +99,5 @@ def test_unreadable_mirror_is_a_finding(ledger, keys):
 def test_every_earlier_log_is_proved_a_prefix(ledger, keys):
     leaves = [leaf_hash(entry.envelope.to_bytes()) for entry in fill(ledger, keys, 7)]
     for old in range(1, 8):
-        proof = ledger.consistency(old)
+        proof = ledger.consistency(old, 7)
         assert verify_consistency(old, root_hash(leaves[:old]), 7, root_hash(leaves), proof)

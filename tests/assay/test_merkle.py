@@ -7,10 +7,14 @@ from hypothesis import strategies as st
 
 from assay.merkle import (
     Frontier,
-    consistency_proof,
-    inclusion_proof,
+    Leaves,
+    Node,
+    consistency_path,
+    inclusion_path,
     leaf_hash,
     node_hash,
+    perfect_nodes,
+    prove,
     root_hash,
     verify_consistency,
     verify_inclusion,
@@ -32,6 +36,15 @@ ROOTS = [
 leaf_lists = st.lists(st.binary(max_size=4), min_size=1, max_size=40).map(lambda data: [leaf_hash(d) for d in data])
 
 
+def kept(leaves):
+    """Every perfect subtree's root, as appends leave them."""
+    nodes, frontier = {}, Frontier()
+    for leaf in leaves:
+        nodes |= {Node(frontier.size + 1, level): root for level, root in enumerate(frontier.completed(leaf))}
+        frontier = frontier.append(leaf)
+    return nodes
+
+
 def test_roots_equal_the_reference_vectors():
     hashes = [leaf_hash(leaf) for leaf in LEAVES]
     assert [root_hash(hashes[:size]).hex() for size in range(1, 9)] == ROOTS
@@ -41,7 +54,7 @@ def test_roots_equal_the_reference_vectors():
 @given(leaf_lists, st.data())
 def test_every_leaf_proves_its_inclusion_and_no_other_place(leaves, data):
     index = data.draw(st.integers(0, len(leaves) - 1))
-    proof, root = inclusion_proof(leaves, index), root_hash(leaves)
+    proof, root = prove(inclusion_path(index, len(leaves)), kept(leaves)), root_hash(leaves)
     assert verify_inclusion(leaves[index], index, len(leaves), proof, root)
     assert not verify_inclusion(leaf_hash(b"another"), index, len(leaves), proof, root)
     assert not verify_inclusion(leaves[index], index, len(leaves), [*proof, b"x" * 32], root)
@@ -51,7 +64,7 @@ def test_every_leaf_proves_its_inclusion_and_no_other_place(leaves, data):
 @given(leaf_lists, st.data())
 def test_every_prefix_is_consistent_and_a_changed_one_is_not(leaves, data):
     old = data.draw(st.integers(1, len(leaves)))
-    proof, root = consistency_proof(leaves, old), root_hash(leaves)
+    proof, root = prove(consistency_path(old, len(leaves)), kept(leaves)), root_hash(leaves)
     assert verify_consistency(old, root_hash(leaves[:old]), len(leaves), root, proof)
     forged = root_hash([leaf_hash(b"forged"), *leaves[1:old]])
     if forged != root_hash(leaves[:old]):
@@ -71,3 +84,22 @@ def test_growing_by_the_right_edge_gives_the_recursive_definition(leaves):
         frontier = frontier.append(leaf)
     assert frontier.root() == definition(leaves)
     assert len(frontier.nodes) == bin(len(leaves)).count("1")
+
+
+@given(st.integers(1, 1 << 40), st.data())
+def test_a_proof_takes_a_logarithm_of_the_leaves(size, data):
+    steps = inclusion_path(data.draw(st.integers(0, size - 1)), size)
+    nodes = [node for step in steps for node in perfect_nodes(step)]
+    assert len(nodes) <= 2 * size.bit_length()
+    assert len(steps) <= size.bit_length()
+
+
+@given(leaf_lists)
+def test_every_perfect_subtree_is_kept_once(leaves):
+    nodes = kept(leaves)
+    assert nodes == {
+        Node(end, level): root_hash(leaves[end - (1 << level) : end])
+        for end in range(1, len(leaves) + 1)
+        for level in range((end & -end).bit_length())
+    }
+    assert [nodes[node] for node in perfect_nodes(Leaves(0, len(leaves)))]

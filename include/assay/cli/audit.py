@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from assay.cli.audit_proofs import check_proof, consistency, prove
 from assay.cli.output import json_option, print_json, say
 from assay.errors import SpecError
 from assay.json_types import JsonObject
@@ -77,3 +78,7 @@ def _verify_file(bundle: Path, keys: Path | None) -> LedgerVerification:
     if keys is None:
         say("no --keys given: trusting the public keys inside the bundle, which proves only that it is self-consistent")
     return verify_bundle(bundle, keys)
+
+
+for _command in (prove, consistency, check_proof):
+    audit.add_command(_command)

@@ -76,3 +76,22 @@ def test_malformed_database_url_is_exit_2_and_kept_secret(audit, monkeypatch):
     assert code == 2
     assert "ASSAY_DATABASE_URL" in audit.errors
     assert "hunter2" not in audit.errors
+
+
+def test_proofs_are_written_and_checked_without_the_database(audit, ledger, keys, settings, tmp_path, monkeypatch):
+    fill(ledger, keys, 3)
+    old = tmp_path / "old.checkpoint"
+    old.write_text(ledger.checkpoint())
+    fill(ledger, keys, 6)
+    inclusion, grown = tmp_path / "1.tlog-proof", tmp_path / "grown"
+    assert audit("prove", "1", "--out", inclusion) == (0, f"{inclusion}\n")
+    assert audit("consistency", old, "--out", grown)[0] == 0
+    assert json.loads(audit("prove", "1", "--json")[1])["checkpoint"] == ledger.checkpoint()
+    monkeypatch.delenv("ASSAY_DATABASE_URL")
+    code, out = audit("check-proof", inclusion, "--keys", settings.keys, "--json")
+    assert (code, json.loads(out)) == (0, {"ok": True, "seq": 1, "size": 6})
+    code, out = audit("check-proof", grown, "--old", old, "--keys", settings.keys, "--json")
+    assert (code, json.loads(out)) == (0, {"ok": True, "old_size": 3, "size": 6})
+    inclusion.write_text(inclusion.read_text().replace("index 1", "index 2"))
+    assert audit("check-proof", inclusion, "--keys", settings.keys)[0] == 3
+    assert audit("check-proof", grown, "--keys", settings.keys)[0] == 2

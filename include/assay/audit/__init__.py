@@ -1,0 +1,1 @@
+"""What an auditor verifies: proofs, bundles and whole logs. Nothing here needs a database or the network."""

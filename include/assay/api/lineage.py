@@ -13,7 +13,7 @@ from assay.lineage.openlineage import canonical_event, event_time, parse_event, 
 from assay.lineage.question import ask
 from assay.lineage.served import served
 from assay.lineage.store import ReceivedEvent
-from assay.lineage.walk import Direction
+from assay.lineage.walk import DEFAULT_LIMIT, MOST_NODES, Direction
 
 router = APIRouter(prefix="/api/v1", dependencies=[Depends(require_token)])
 
@@ -27,10 +27,16 @@ async def receive(request: Request) -> JSONResponse:
 
 
 @router.get("/lineage/{direction}")
-def walk_lineage(direction: Direction, request: Request, ref: str, at: str | None = None) -> JSONResponse:
-    """What `ref` came from (`up`) or what became of it (`down`)."""
+def walk_lineage(
+    direction: Direction,
+    request: Request,
+    ref: str,
+    at: str | None = None,
+    limit: Annotated[int, Query(ge=1, le=MOST_NODES)] = DEFAULT_LIMIT,
+) -> JSONResponse:
+    """What `ref` came from (`up`) or what became of it (`down`): the nearest `limit` versions."""
     ports = request.app.state.ports
-    walked = ask(ports.synced_lineage(), ports.settings, direction, ref, parse_moment(at))
+    walked = ask(ports.synced_lineage(), ports.settings, direction, ref, parse_moment(at), limit)
     return JSONResponse(walked.to_json())
 
 

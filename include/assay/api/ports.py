@@ -25,11 +25,12 @@ class Ports:
     def synced_lineage(self) -> LineageStore:
         """The lineage store after it read what the ledger has gained. Raises IntegrityError on tampering."""
         from assay.ledger import Ledger
-        from assay.lineage.sync import sync_from_ledger
+        from assay.lineage.sync import is_behind, sync_from_ledger
 
         store = self.lineage()
-        with contextlib.closing(Ledger.open(self.settings)) as ledger:
-            sync_from_ledger(ledger, store)
+        if is_behind(store):
+            with contextlib.closing(Ledger.open(self.settings)) as ledger:
+                sync_from_ledger(ledger, store)
         return store
 
     def ledger_entries(self) -> int:

@@ -7,6 +7,7 @@ from typing import Any
 import psycopg
 from psycopg_pool import ConnectionPool, PoolTimeout
 
+from assay.digests import sha256_bytes
 from assay.errors import EngineUnavailable, SpecError
 from assay.lineage.tables import CREATE_TABLES
 from assay.settings import Settings
@@ -14,6 +15,8 @@ from assay.settings import Settings
 Connection = psycopg.Connection[tuple[Any, ...]]
 
 _WAIT_SECONDS = 5
+# No question runs for ever, and none is worth compiling: walks are many small look-ups.
+_OPTIONS = "-c statement_timeout=60s -c jit=off"
 _SCHEMA_LOCK = 0x6C696E65  # advisory lock: two processes never create the tables at the same time
 
 
@@ -34,7 +37,7 @@ class Database:
             )
         with _database_errors(), psycopg.connect(url, connect_timeout=_WAIT_SECONDS) as connection:
             connection.execute("SELECT pg_advisory_xact_lock(%s)", (_SCHEMA_LOCK,))
-            connection.execute(CREATE_TABLES)
+            _make_schema(connection)
         pool: ConnectionPool[Connection] = ConnectionPool(
             url,
             min_size=0,
@@ -42,7 +45,7 @@ class Database:
             open=True,
             timeout=_WAIT_SECONDS,
             check=ConnectionPool.check_connection,
-            kwargs={"connect_timeout": _WAIT_SECONDS},
+            kwargs={"connect_timeout": _WAIT_SECONDS, "options": _OPTIONS},
         )
         return cls(pool)
 
@@ -55,6 +58,15 @@ class Database:
     def close(self) -> None:
         """Give the connections back."""
         self._pool.close()
+
+
+def _make_schema(connection: Connection) -> None:
+    """Only when it is not the one we know: to look whether an index exists would wait for every writer."""
+    known = sha256_bytes(CREATE_TABLES.encode())
+    row = connection.execute("SELECT obj_description(to_regnamespace('assay_lineage'), 'pg_namespace')").fetchone()
+    if row is None or row[0] != known:
+        connection.execute(CREATE_TABLES)
+        connection.execute(f"COMMENT ON SCHEMA assay_lineage IS '{known}'".encode())
 
 
 @contextlib.contextmanager

@@ -5,7 +5,7 @@ from datetime import datetime
 from assay.lineage.refs import is_digest, understood
 from assay.lineage.rows import ROW_REFERENCE, walk_row
 from assay.lineage.store import LineageStore
-from assay.lineage.walk import Direction, Walk, walk
+from assay.lineage.walk import DEFAULT_LIMIT, Direction, Walk, walk
 from assay.settings import Settings
 from assay.store import open_store
 
@@ -17,12 +17,17 @@ def check_reference(reference: str) -> None:
 
 
 def ask(
-    lineage: LineageStore, settings: Settings, direction: Direction, reference: str, until: datetime | None = None
+    lineage: LineageStore,
+    settings: Settings,
+    direction: Direction,
+    reference: str,
+    until: datetime | None = None,
+    limit: int = DEFAULT_LIMIT,
 ) -> Walk:
     """What `reference` came from or became, as known at `until`; rows are looked up in the artifact store.
 
     Raises SpecError when the reference is not understood, unknown or ambiguous.
     """
     if ROW_REFERENCE.fullmatch(reference):
-        return walk_row(lineage, open_store(settings), direction, reference, until)
-    return walk(lineage, direction, reference, until)
+        return walk_row(lineage, open_store(settings), direction, reference, until, limit)
+    return walk(lineage, direction, reference, until, limit)

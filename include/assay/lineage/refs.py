@@ -15,7 +15,19 @@ UNDERSTOOD = (
     "deployment/NAME[@DIGEST], row/DATASET/ROW_ID, user/NAME or drift/DIGEST"
 )
 _CHAMPION = "champion"
+_AFTER_HEX = "g"  # every longer digest sorts before it
 _DIGEST = re.compile(r"[0-9a-f]{8,64}")
+# What is signed before what is claimed, what was made before what was read: of each the newest.
+_NEWEST = """
+    SELECT told.id FROM (VALUES (1, true, 'output'), (2, true, 'input'), (3, false, 'output'), (4, false, 'input'))
+        AS kind (rank, signed, role)
+    CROSS JOIN LATERAL (
+        SELECT id FROM assay_lineage.run_versions
+        WHERE name = %(name)s AND signed = kind.signed AND role = kind.role
+          AND at <= coalesce(%(until)s::timestamptz, 'infinity')
+        ORDER BY at DESC, id LIMIT 1) told
+    ORDER BY kind.rank LIMIT 1
+"""
 _NAMED = re.compile(
     r"(?P<name>(?P<type>dataset|model|deployment|user|drift|schedule)/[^@:\s]+)(?P<mark>[@:])?(?P<which>\S+)?"
 )
@@ -56,8 +68,8 @@ def is_digest(reference: str) -> bool:
 def _by_digest(connection: Connection, prefix: str, name: str | None) -> str:
     rows = connection.execute(
         "SELECT DISTINCT id, digest FROM assay_lineage.versions"
-        " WHERE digest LIKE %s AND (%s::text IS NULL OR name = %s) LIMIT 5",
-        (prefix + "%", name, name),
+        " WHERE digest ~>=~ %s AND digest ~<~ %s AND (%s::text IS NULL OR name = %s) LIMIT 5",
+        (prefix, prefix + _AFTER_HEX, name, name),
     ).fetchall()
     called = f"{name}@{prefix}" if name else prefix
     if not rows:
@@ -104,11 +116,7 @@ def _served(connection: Connection, name: str, until: datetime | None) -> str:
 
 
 def _newest(connection: Connection, name: str, until: datetime | None) -> str:
-    row = connection.execute(
-        "SELECT id FROM assay_lineage.run_versions WHERE name = %s AND at <= coalesce(%s::timestamptz, 'infinity')"
-        " ORDER BY signed DESC, (role = 'output') DESC, at DESC LIMIT 1",
-        (name, until),
-    ).fetchone()
+    row = connection.execute(_NEWEST, {"name": name, "until": until}).fetchone()
     if row is None:
         raise SpecError(f"{name}: expected a known name, found none; {_known(connection, name)}")
     return str(row[0])

@@ -16,7 +16,7 @@ from assay.errors import SpecError
 from assay.json_types import Json
 from assay.lineage.database import Connection
 from assay.lineage.store import LineageStore
-from assay.lineage.walk import Direction, Edge, Node, Walk, edges_between, nodes_of
+from assay.lineage.walk import DEFAULT_LIMIT, Direction, Edge, Node, Walk, Way, nodes_of, reach
 from assay.records import Subject
 from assay.store import Store
 
@@ -35,6 +35,7 @@ def walk_row(
     direction: Direction,
     reference: str,
     until: datetime | None = None,
+    limit: int = DEFAULT_LIMIT,
 ) -> Walk:
     """Up: the collected versions that hold the row, and their origins. Down: all that was made with it.
 
@@ -50,15 +51,12 @@ def walk_row(
         if not holding:
             raise SpecError(f"{reference}: expected it in one of {len(versions)} versions, found it in none")
         ends = [v for v in holding if v.name == f"dataset/{match['dataset']}"] if direction is Direction.UP else holding
-        without = [version.id for version in versions if version not in holding]
-        edges = (
-            *_own_edges(reference, ends, direction),
-            *edges_between(connection, direction, [version.id for version in ends], until, without),
-        )
-        reached = {e.origin for e in edges} | {e.result for e in edges}
-        nodes = nodes_of(connection, reached - {reference})
+        without = tuple(version.id for version in versions if version not in holding)
+        reached = reach(connection, [version.id for version in ends], Way(direction, until, without, limit))
+        nodes = nodes_of(connection, set(reached.ids))
     row = Node(reference, "row", reference, "", min(version.at for version in holding))
-    return Walk((reference,), (row, *nodes), edges, time.perf_counter() - started)
+    edges = (*_own_edges(reference, ends, direction), *reached.edges)
+    return Walk((reference,), (row, *nodes), edges, time.perf_counter() - started, limit, reached.truncated)
 
 
 def _versions(connection: Connection, dataset: str, until: datetime | None) -> list[Node]:

@@ -8,14 +8,26 @@ from assay.json_types import JsonObject
 from assay.lineage.database import Connection
 from assay.lineage.store import LineageStore
 
+# A jump from name to name, and for each one the last switch by then and the first one after: no switch between is read.
 _SERVED = """
-    SELECT s.name, s.version, s.model, s.deployment, s.step, s.run_id, s.at, s.until,
+    WITH RECURSIVE names (name) AS (
+        (SELECT name FROM assay_lineage.servings WHERE %(name)s::text IS NULL OR name = %(name)s ORDER BY name LIMIT 1)
+        UNION ALL
+        SELECT next.name FROM names n CROSS JOIN LATERAL (
+            SELECT name FROM assay_lineage.servings WHERE %(name)s::text IS NULL AND name > n.name
+            ORDER BY name LIMIT 1) next
+    )
+    SELECT s.name, s.version, s.model, s.deployment, s.step, s.run_id, s.at, after.at,
            coalesce((SELECT array_agg(DISTINCT a.by ORDER BY a.by) FROM assay_lineage.approvals a
                      WHERE a.model = s.model AND a.at <= s.at), '{}')
-    FROM (SELECT *, lead(at) OVER (PARTITION BY name ORDER BY at, seq) AS until FROM assay_lineage.servings
-          WHERE %(name)s::text IS NULL OR name = %(name)s) s
-    WHERE s.at <= coalesce(%(at)s::timestamptz, now()) AND s.step <> 'cut_out'
-      AND (s.until IS NULL OR s.until > coalesce(%(at)s::timestamptz, now()))
+    FROM names n
+    CROSS JOIN LATERAL (
+        SELECT * FROM assay_lineage.servings WHERE name = n.name AND at <= coalesce(%(at)s::timestamptz, now())
+        ORDER BY at DESC, seq DESC LIMIT 1) s
+    LEFT JOIN LATERAL (
+        SELECT at FROM assay_lineage.servings WHERE name = n.name AND at > coalesce(%(at)s::timestamptz, now())
+        ORDER BY at, seq LIMIT 1) after ON true
+    WHERE s.step <> 'cut_out'
     ORDER BY s.name
 """
 

@@ -35,15 +35,6 @@ _ADD_RUN_VERSIONS = """
     GROUP BY run_id, role, id, name, signed
     ON CONFLICT (run_id, role, id, name, signed) DO UPDATE SET at = excluded.at WHERE excluded.at < t.at
 """
-# Every input of a run leads to every output, whichever witness told of which; signed only when both ends are.
-_JOIN_RUNS = """
-    INSERT INTO assay_lineage.edges AS t (from_id, to_id, run_id, at, signed)
-    SELECT i.id, o.id, o.run_id, min(greatest(i.at, o.at)), i.signed AND o.signed
-    FROM assay_lineage.run_versions i JOIN assay_lineage.run_versions o USING (run_id)
-    WHERE run_id = ANY(%s) AND i.role = 'input' AND o.role = 'output' AND i.id <> o.id
-    GROUP BY i.id, o.id, o.run_id, i.signed AND o.signed
-    ON CONFLICT (from_id, to_id, run_id, signed) DO UPDATE SET at = excluded.at WHERE excluded.at < t.at
-"""
 # The state is the last one told; on equal times the greater word.
 _ADD_RUNS = """
     INSERT INTO assay_lineage.runs AS t (run_id, job, parent_run_id, state, state_at, started_at, signed)
@@ -142,15 +133,10 @@ def add_runs(connection: Connection, runs: Sequence[RunSeen]) -> None:
     }
     connection.execute(_ADD_VERSIONS, columns)
     connection.execute(_ADD_RUN_VERSIONS, columns)
-    connection.execute(_JOIN_RUNS, (list({run.run_id for run in runs}),))
 
 
 def _be_the_only_writer(connection: Connection) -> None:
-    """Until the transaction ends.
-
-    Two witnesses of a run must not miss each other's rows when its inputs and outputs are joined, and two
-    runs over the same versions must not lock them in opposite orders.
-    """
+    """Until the transaction ends: two batches over the same versions must not lock them in opposite orders."""
     connection.execute("SELECT pg_advisory_xact_lock(%s)", (_WRITER_LOCK,))
 
 

@@ -12,6 +12,10 @@ from assay.lineage.store import LineageStore, add_runs
 
 _BATCH = 200
 _LEDGER = "assay_ledger"
+_SIZES = """
+    SELECT coalesce((SELECT entries FROM assay_lineage.progress WHERE ledger = %s), 0),
+           coalesce((SELECT max(seq) + 1 FROM assay_ledger.entries), 0)
+"""
 
 
 def sync_from_ledger(ledger: Ledger, store: LineageStore) -> int:
@@ -26,16 +30,34 @@ def sync_from_ledger(ledger: Ledger, store: LineageStore) -> int:
     return total
 
 
+def is_behind(store: LineageStore) -> bool:
+    """Whether the ledger may hold entries that the graph lacks: a look at two numbers, for before every question.
+
+    Raises IntegrityError when the ledger is shorter than what was read from it.
+    """
+    with store.database.transaction() as connection:
+        if connection.execute("SELECT to_regclass('assay_ledger.entries')").fetchone() == (None,):
+            return True
+        row = connection.execute(_SIZES, (_LEDGER,)).fetchone()
+    start, size = row or (0, 0)
+    _refuse_lost(start, size)
+    return bool(start < size)
+
+
 def _start(ledger: Ledger, store: LineageStore) -> int:
     with store.database.transaction() as connection:
         row = connection.execute("SELECT entries FROM assay_lineage.progress WHERE ledger = %s", (_LEDGER,)).fetchone()
-    start, size = int(row[0]) if row else 0, ledger.size()
+    start = int(row[0]) if row else 0
+    _refuse_lost(start, ledger.size())
+    return start
+
+
+def _refuse_lost(start: int, size: int) -> None:
     if size < start:
         raise IntegrityError(
             f"ledger: expected at least the {start} entries lineage has read, found {size}; "
             "entries were removed: run `assay audit verify` and open an incident"
         )
-    return start
 
 
 def _add(store: LineageStore, entries: Sequence[LedgerEntry]) -> None:

@@ -227,6 +227,5 @@ def test_absent_database_is_an_unavailable_engine_and_no_url_a_spec_error() -> N
 def _empty(store: LineageStore) -> None:
     with store.database.transaction() as connection:
         connection.execute(
-            "TRUNCATE assay_lineage.events, assay_lineage.runs, assay_lineage.versions, assay_lineage.run_versions,"
-            " assay_lineage.edges"
+            "TRUNCATE assay_lineage.events, assay_lineage.runs, assay_lineage.versions, assay_lineage.run_versions"
         )

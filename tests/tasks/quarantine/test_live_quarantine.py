@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from typing import cast
 
 import pytest
 from click.testing import CliRunner
@@ -48,7 +49,7 @@ def test_a_live_model_is_listed_and_not_loaded_again_until_released(served: Work
     write_spec(served, "tainted", "report")
     story, _ = promote(served, "tainted", 0.0)
     answer = declare("row/tainted/row-7")
-    (live,) = answer["live"]  # type: ignore[misc]
+    (live,) = cast("list[dict[str, str]]", answer["live"])
     assert (live["name"], live["version"]) == ("tainted", "1")
     assert live["command"].startswith("assay cut-out tainted --reason")
     client = open_client(served.settings)

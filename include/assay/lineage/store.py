@@ -10,18 +10,19 @@ from assay.lineage.seen import RunSeen
 from assay.settings import Settings
 
 _WRITER_LOCK = 0x67726170
+# %b: arrays travel in binary; as text each letter would be looked at for quotes.
 _ADD_EVENTS = """
     INSERT INTO assay_lineage.events (sha256, run_id, event_time, event)
     SELECT sha256, run_id, at, event::json
-    FROM unnest(%s::text[], %s::text[], %s::timestamptz[], %s::text[]) AS told (sha256, run_id, at, event)
+    FROM unnest(%b::text[], %b::text[], %b::timestamptz[], %b::text[]) AS told (sha256, run_id, at, event)
     ON CONFLICT DO NOTHING RETURNING sha256
 """
 # Each statement first folds what is told of one key into one row: PostgreSQL updates no row twice at once.
 _ADD_VERSIONS = """
     INSERT INTO assay_lineage.versions AS t (id, name, type, digest, at, signed)
     SELECT id, name, min(type), min(digest), min(at), signed
-    FROM unnest(%(id)s::text[], %(name)s::text[], %(type)s::text[], %(digest)s::text[], %(at)s::timestamptz[],
-                %(signed)s::boolean[]) AS told (id, name, type, digest, at, signed)
+    FROM unnest(%(id)b::text[], %(name)b::text[], %(type)b::text[], %(digest)b::text[], %(at)b::timestamptz[],
+                %(signed)b::boolean[]) AS told (id, name, type, digest, at, signed)
     GROUP BY id, name, signed
     ON CONFLICT (id, name, signed) DO UPDATE SET
         type = least(t.type, excluded.type), digest = least(t.digest, excluded.digest), at = least(t.at, excluded.at)
@@ -30,8 +31,8 @@ _ADD_VERSIONS = """
 _ADD_RUN_VERSIONS = """
     INSERT INTO assay_lineage.run_versions AS t (run_id, role, id, name, at, signed)
     SELECT run_id, role, id, name, min(at), signed
-    FROM unnest(%(run_id)s::text[], %(role)s::text[], %(id)s::text[], %(name)s::text[], %(at)s::timestamptz[],
-                %(signed)s::boolean[]) AS told (run_id, role, id, name, at, signed)
+    FROM unnest(%(run_id)b::text[], %(role)b::text[], %(id)b::text[], %(name)b::text[], %(at)b::timestamptz[],
+                %(signed)b::boolean[]) AS told (run_id, role, id, name, at, signed)
     GROUP BY run_id, role, id, name, signed
     ON CONFLICT (run_id, role, id, name, signed) DO UPDATE SET at = excluded.at WHERE excluded.at < t.at
 """
@@ -39,8 +40,8 @@ _ADD_RUN_VERSIONS = """
 _ADD_RUNS = """
     INSERT INTO assay_lineage.runs AS t (run_id, job, parent_run_id, state, state_at, started_at, signed)
     SELECT run_id, min(job), min(parent), (array_agg(state ORDER BY at DESC, state DESC))[1], max(at), min(at), signed
-    FROM unnest(%(run_id)s::text[], %(job)s::text[], %(parent)s::text[], %(state)s::text[], %(at)s::timestamptz[],
-                %(signed)s::boolean[]) AS told (run_id, job, parent, state, at, signed)
+    FROM unnest(%(run_id)b::text[], %(job)b::text[], %(parent)b::text[], %(state)b::text[], %(at)b::timestamptz[],
+                %(signed)b::boolean[]) AS told (run_id, job, parent, state, at, signed)
     GROUP BY run_id, signed
     ON CONFLICT (run_id, signed) DO UPDATE SET
         job = least(t.job, excluded.job),

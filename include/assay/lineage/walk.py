@@ -4,6 +4,7 @@ So a version that two runs made alike shows, to each run's descendants, only wha
 is bounded: the nearest versions are in it, and it says when there are more.
 """
 
+import itertools
 import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -17,49 +18,35 @@ from assay.lineage.store import LineageStore
 
 DEFAULT_LIMIT = 5_000  # nodes of an answer
 MOST_NODES = 20_000  # what anyone may ask for: an answer is built in memory
-_STEPS_PER_NODE = 4  # a version may be met again by another way, and has several edges
-# What is near is the end that is known, what is far the other one. Of all ways to a version in a level only the one
-# that leaves most open counts (up: the latest, down: the earliest), so that diamonds do not multiply.
+_EDGES_PER_NODE = 4
+# What is near is the end that is known, what is far the other one. Of all edges that reach a version in a level only
+# the one that leaves most open is gone on from (up: the latest, down: the earliest), so diamonds do not multiply.
 # OFFSET 0 has each version's edges looked up by index: joined as a whole, all edges of the graph would be read.
-_REACH = """
-    WITH RECURSIVE walked (id, bound) AS (
-        SELECT unnest(%(seeds)s::text[]), {start}
-        UNION
-        SELECT * FROM (
-            SELECT DISTINCT ON (e.id) e.id, e.at
-            FROM walked w CROSS JOIN LATERAL (
-                SELECT {far} AS id, at FROM assay_lineage.edges
-                WHERE {near} = w.id AND at {within} w.bound
-                  AND at <= coalesce(%(until)s::timestamptz, 'infinity') OFFSET 0) e
-            WHERE NOT e.id = ANY(%(without)s)
-            ORDER BY e.id, e.at {best_first} LIMIT %(most)s) level
-    )
-    SELECT id, CASE WHEN isfinite(bound) THEN bound END FROM walked LIMIT %(most)s
-"""
 _EDGES = """
-    WITH reached AS (
-        SELECT id, coalesce(bound, {start}) AS bound
-        FROM unnest(%(ids)s::text[], %(bounds)s::timestamptz[]) AS given (id, bound)
+    WITH RECURSIVE walked AS (
+        SELECT e.*, row_number() OVER (PARTITION BY e.{far} ORDER BY e.at {best_first}) AS rank
+        FROM unnest(%(seeds)b::text[]) AS seed (id) CROSS JOIN LATERAL (
+            SELECT * FROM assay_lineage.edges
+            WHERE {near} = seed.id AND at <= {until} AND NOT {far} = ANY(%(without)b::text[]) OFFSET 0) e
+        UNION
+        SELECT e.*, row_number() OVER (PARTITION BY e.{far} ORDER BY e.at {best_first})
+        FROM walked w CROSS JOIN LATERAL (
+            SELECT * FROM assay_lineage.edges
+            WHERE {near} = w.{far} AND at {not_past} w.at AND at <= {until} AND NOT {far} = ANY(%(without)b::text[])
+            OFFSET 0) e
+        WHERE w.rank = 1
     )
-    SELECT e.from_id, e.to_id, e.run_id, run.job, e.at, e.signed
-    FROM (SELECT DISTINCT ON (from_id, to_id, run_id) e.*
-          FROM reached r CROSS JOIN LATERAL (
-              SELECT * FROM assay_lineage.edges
-              WHERE {near} = r.id AND at {within} r.bound
-                AND at <= coalesce(%(until)s::timestamptz, 'infinity') OFFSET 0) e
-          WHERE e.{far} IN (SELECT id FROM reached)
-          ORDER BY from_id, to_id, run_id, signed DESC, at LIMIT %(most)s) e
-    CROSS JOIN LATERAL (
-        SELECT job FROM assay_lineage.runs WHERE run_id = e.run_id ORDER BY signed DESC LIMIT 1) run
-    ORDER BY e.at, e.from_id, e.to_id, e.run_id
-"""
-_NODES = """
-    SELECT DISTINCT ON (id) id, type, name, digest, at FROM assay_lineage.versions
-    WHERE id = ANY(%s) ORDER BY id, signed DESC, at, name
+    SELECT w.from_id, w.to_id, w.run_id, run.job, w.at, w.signed
+    FROM (SELECT * FROM walked LIMIT %(most)s) w CROSS JOIN LATERAL (
+        SELECT job FROM assay_lineage.runs WHERE run_id = w.run_id ORDER BY signed DESC LIMIT 1) run
 """
 _UNTIL = "coalesce(%(until)s::timestamptz, 'infinity')"
-_UP = {"near": "to_id", "far": "from_id", "within": "<=", "best_first": "DESC", "start": _UNTIL}
-_DOWN = {"near": "from_id", "far": "to_id", "within": ">=", "best_first": "ASC", "start": "'-infinity'::timestamptz"}
+_UP = {"near": "to_id", "far": "from_id", "not_past": "<=", "best_first": "DESC", "until": _UNTIL}
+_DOWN = {"near": "from_id", "far": "to_id", "not_past": ">=", "best_first": "ASC", "until": _UNTIL}
+_NODES = """
+    SELECT DISTINCT ON (id) id, type, name, digest, at FROM assay_lineage.versions
+    WHERE id = ANY(%b) ORDER BY id, signed DESC, at, name
+"""
 
 
 class Direction(str, Enum):
@@ -170,14 +157,15 @@ def walk(
 
 def reach(connection: Connection, seeds: Sequence[str], way: Way) -> Reached:
     """All that `way` leads to from `seeds`, within its limit."""
-    most = way.limit * _STEPS_PER_NODE
-    values = {"until": way.until, "without": list(way.without), "most": most + 1}
-    steps = connection.execute(_query(_REACH, way.direction), {**values, "seeds": list(seeds)}).fetchall()
-    bounds = _best_bounds(steps, way.direction)
-    ids = tuple(bounds)[: way.limit]
-    told = {**values, "ids": list(ids), "bounds": [bounds[id] for id in ids]}
-    edges = [Edge(*row) for row in connection.execute(_query(_EDGES, way.direction), told)]
-    return Reached(ids, tuple(edges[:most]), len(bounds) > way.limit or max(len(steps), len(edges)) > most)
+    most = way.limit * _EDGES_PER_NODE
+    values = {"seeds": list(seeds), "until": way.until, "without": list(way.without), "most": most + 1}
+    query = _EDGES.format(**(_UP if way.direction is Direction.UP else _DOWN)).encode()
+    met = [Edge(*row) for row in connection.execute(query, values)]
+    ends = ((e.result, e.origin) if way.direction is Direction.UP else (e.origin, e.result) for e in met[:most])
+    ids = tuple(dict.fromkeys(itertools.chain(seeds, *ends)))
+    kept = frozenset(ids[: way.limit])
+    edges = _each_once(edge for edge in met[:most] if edge.origin in kept and edge.result in kept)
+    return Reached(ids[: way.limit], edges, len(met) > most or len(ids) > way.limit)
 
 
 def nodes_of(connection: Connection, ids: set[str]) -> tuple[Node, ...]:
@@ -186,15 +174,9 @@ def nodes_of(connection: Connection, ids: set[str]) -> tuple[Node, ...]:
     return tuple(sorted(nodes, key=lambda node: (node.at, node.id)))
 
 
-def _query(template: str, direction: Direction) -> bytes:
-    return template.format(**(_UP if direction is Direction.UP else _DOWN)).encode()
-
-
-def _best_bounds(steps: Iterable[tuple[str, datetime | None]], direction: Direction) -> dict[str, datetime | None]:
-    """Of each id, in the order met, the bound that leaves most open; None is no bound at all."""
-    best: dict[str, datetime | None] = {}
-    for id, bound in steps:
-        known = best.setdefault(id, bound)
-        if known is not None and (bound is None or (bound > known) is (direction is Direction.UP)):
-            best[id] = bound
-    return best
+def _each_once(edges: Iterable[Edge]) -> tuple[Edge, ...]:
+    """Oldest first; of what several witnesses tell of one edge what is signed, then what is earliest."""
+    told: dict[tuple[str, str, str], Edge] = {}
+    for edge in sorted(edges, key=lambda edge: (not edge.signed, edge.at)):
+        told.setdefault((edge.origin, edge.result, edge.run), edge)
+    return tuple(sorted(told.values(), key=lambda edge: (edge.at, edge.origin, edge.result, edge.run)))

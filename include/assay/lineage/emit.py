@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, cast
 
 from assay.json_types import JsonObject
+from assay.lineage.dataset_name import dataset_identity
 from assay.lineage.openlineage import NAMESPACE
 from assay.lineage.run_id import step_run_id
 from assay.lineage.seen import report_sources
@@ -110,8 +111,14 @@ def _test(check: Check) -> "TestExecution":
 
 
 def _sources(report: StepReport) -> "list[InputDataset]":
-    sources = [Subject(f"source/{source.name}", source.digest) for source in report_sources(report)]
-    return [_input(subject) for subject in sources]
+    """Under the names that other producers give them, where there are such."""
+    from openlineage.client.event_v2 import InputDataset
+
+    identities = [
+        (*(dataset_identity(source.name) or (NAMESPACE, f"source/{source.name}")), Subject(source.name, source.digest))
+        for source in report_sources(report)
+    ]
+    return [InputDataset(namespace, name, facets={"version": _version(raw)}) for namespace, name, raw in identities]
 
 
 def _distinct(subjects: Iterable[Subject]) -> list[Subject]:

@@ -2,87 +2,82 @@
 
 An event is of one of three kinds (specification, `oneOf`): with a run, about a dataset, or about a job.
 Only run events tell of versions; the other two are kept, but draw no edge.
+
+What draws edges: a dataset's version facet names a version; its symlinks are other names of the same. A dataset outside
+Assay's namespace is the source `URI`; without a version facet it stands for `URI@`, some version of it. A walk from
+`source/URI` starts at all versions of that name and at `URI@`. None of this is ever signed.
 """
 
-import functools
-import json
-from datetime import datetime
-from importlib.resources import files
-from typing import Any, cast
-from urllib.parse import urlsplit
-
-from jsonschema import Draft202012Validator, FormatChecker
-from jsonschema.exceptions import best_match
+import re
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import cast
 
 from assay.digests import canonical_json
 from assay.errors import SpecError
 from assay.json_types import Json, JsonObject
+from assay.lineage.conformance import check_event, is_run_event
+from assay.lineage.dataset_name import dataset_uri
 from assay.lineage.seen import RunSeen, Version, source_version, type_of
+from assay.lineage.strict_json import parse_json
 
 NAMESPACE = "assay"
-_VERSION_FACET = "version"
+_VERSION_FACET, _SYMLINKS_FACET = "version", "symlinks"
 _SHA256_LENGTH = 64
 # Every input leads to every output, and names are keys: both are bounded, so that no event can flood the graph.
 _MOST_VERSIONS = 500
 _LONGEST_NAME_BYTES = 800
-_formats = FormatChecker(formats=["uuid"])
-
-
-def _is_date_time(value: object) -> bool:
-    if not isinstance(value, str):
-        return True
-    moment = datetime.fromisoformat(value)
-    if moment.tzinfo is None or "t" not in value.lower():
-        raise ValueError("RFC 3339 wants date, 'T', time and offset")
-    return True
-
-
-def _is_uri(value: object) -> bool:
-    return not isinstance(value, str) or bool(urlsplit(value).scheme)
-
-
-_formats.checks("date-time", raises=ValueError)(_is_date_time)
-_formats.checks("uri", raises=ValueError)(_is_uri)
+_NUL = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000")
 
 
 def parse_event(body: bytes) -> JsonObject:
     """A conforming event. Raises SpecError with the JSON path and the reason for anything else."""
     try:
-        event = json.loads(body, parse_constant=_refuse_constant)
-    except (ValueError, RecursionError) as error:
-        raise SpecError(f"lineage event: expected JSON, found {error}; send one OpenLineage event") from error
+        event = parse_json(body)
+    except SpecError as error:
+        raise SpecError(f"lineage event: {error}") from error
+    return conforming(event)
+
+
+def conforming(event: Json) -> JsonObject:
+    """`event`, when it conforms. Raises SpecError with the JSON path and the reason otherwise."""
     if not isinstance(event, dict):
         raise SpecError(f"lineage event: expected one JSON object, found {type(event).__name__}; send events singly")
-    kind = _kind(event)
-    fault = best_match(_validator(kind).iter_errors(event))
-    if fault is not None:
-        where = "/".join(str(part) for part in fault.absolute_path) or "the event"
-        raise SpecError(f"OpenLineage 2-0-2 {kind}: {where}: {fault.message[:500]}; mend the producer")
+    check_event(event)
     return cast(JsonObject, event)
 
 
 def canonical_event(event: JsonObject) -> bytes:
-    """The bytes whose SHA-256 names the event: key order and white space do not count."""
+    """The bytes whose SHA-256 names the event: key order and white space do not count.
+
+    Raises SpecError for text or numbers that no database can hold: half characters, NUL, infinities.
+    """
     try:
-        return canonical_json(event)
-    except UnicodeEncodeError as error:
-        raise SpecError(f"lineage event: expected Unicode text, found {error}; mend the producer") from error
+        canonical = canonical_json(event)
+    except ValueError as error:
+        raise SpecError(f"lineage event: expected Unicode text and finite numbers, found {error}; mend it") from error
+    if b"u0000" in canonical and _NUL.search(canonical):
+        raise SpecError("lineage event: expected text, found a NUL character in it; mend the producer")
+    return canonical
 
 
 def event_time(event: JsonObject) -> datetime:
-    """When the producer says it happened."""
-    return datetime.fromisoformat(str(event["eventTime"]))
+    """When the producer says it happened, in UTC."""
+    told = str(event["eventTime"])
+    try:
+        return datetime.fromisoformat(told.upper()).astimezone(UTC)
+    except (ValueError, OverflowError) as error:
+        raise SpecError(f"lineage event: eventTime: expected a time of the years 1 to 9999, found {told!r}") from error
 
 
 def read_event(event: JsonObject) -> RunSeen | None:
-    """What a conforming event tells of a run; None for dataset and job events."""
-    if "run" not in event:
+    """What a conforming event tells of a run; None for dataset and job events. Raises SpecError past a bound."""
+    if not is_run_event(cast("dict[str, Json]", event)):
         return None
     run, job = cast(JsonObject, event["run"]), cast(JsonObject, event["job"])
-    name = str(job["name"]) if job["namespace"] == NAMESPACE else f"{job['namespace']}/{job['name']}"
     return RunSeen(
         run_id=str(run["runId"]).lower(),
-        job=_text(name),
+        job=job_name(job),
         state=str(event.get("eventType", "OTHER")),
         at=event_time(event),
         inputs=_versions(event.get("inputs")),
@@ -91,44 +86,36 @@ def read_event(event: JsonObject) -> RunSeen | None:
     )
 
 
-def _kind(event: dict[str, Any]) -> str:
-    if "run" in event:
-        return "RunEvent"
-    return "DatasetEvent" if "dataset" in event else "JobEvent"
-
-
-@functools.cache
-def _validator(kind: str) -> Draft202012Validator:
-    schema = json.loads((files("assay.lineage") / "openlineage-2-0-2.json").read_text())
-    return Draft202012Validator({"$defs": schema["$defs"], "$ref": f"#/$defs/{kind}"}, format_checker=_formats)
-
-
-def _refuse_constant(name: str) -> None:
-    raise ValueError(f"{name}, which is no JSON number")
+def job_name(job: JsonObject) -> str:
+    """`NAME` in Assay's namespace, `NAMESPACE/NAME` elsewhere."""
+    return _text(str(job["name"]) if job["namespace"] == NAMESPACE else f"{job['namespace']}/{job['name']}")
 
 
 def _versions(datasets: Json) -> tuple[Version, ...]:
-    found = (_version(cast(JsonObject, dataset)) for dataset in cast("list[Json]", datasets or []))
-    versions = tuple(dict.fromkeys(version for version in found if version is not None))
+    told = cast("list[JsonObject]", datasets or [])
+    versions = tuple(dict.fromkeys(version for dataset in told for version in _versions_of(dataset)))
     if len(versions) > _MOST_VERSIONS:
         raise SpecError(f"lineage event: expected at most {_MOST_VERSIONS} versions a side, found {len(versions)}")
     return versions
 
 
-def _version(dataset: JsonObject) -> Version | None:
-    """None without a version facet: a name alone does not say which bytes were read."""
-    facets = cast(JsonObject, dataset.get("facets") or {})
-    told = str(cast(JsonObject, facets.get(_VERSION_FACET) or {}).get("datasetVersion", ""))
-    if not told:
-        return None
-    namespace, name = _text(str(dataset["namespace"])), _text(str(dataset["name"]))
-    digest = _sha256(told)
+def _versions_of(dataset: JsonObject) -> Iterator[Version]:
+    version = str(_facet(dataset, _VERSION_FACET).get("datasetVersion", ""))
+    symlinks = cast("list[JsonObject]", _facet(dataset, _SYMLINKS_FACET).get("identifiers", []))
+    for identity in (dataset, *symlinks):
+        if version or identity["namespace"] != NAMESPACE:
+            yield _version(identity, version)
+
+
+def _version(identity: JsonObject, version: str) -> Version:
+    namespace, name = str(identity["namespace"]), str(identity["name"])
+    digest = _sha256(version)
     if namespace != NAMESPACE:
-        name = f"{namespace}/{name}"
-        return Version(id=digest or _text(f"{name}@{told}"), type="dataset", name=name, digest=digest)
+        uri = _text(dataset_uri(namespace, name))
+        return Version(digest or _text(f"{uri}@{version}"), "source", uri, digest)
     if name.startswith("source/") and digest:
-        return source_version(name.removeprefix("source/"), digest)
-    return Version(id=digest or _text(f"{name}@{told}"), type=type_of(name), name=name, digest=digest)
+        return source_version(_text(name).removeprefix("source/"), digest)
+    return Version(digest or _text(f"{name}@{version}"), type_of(name), _text(name), digest)
 
 
 def _sha256(version: str) -> str:
@@ -138,10 +125,16 @@ def _sha256(version: str) -> str:
     return digits if is_digest else ""
 
 
+def _facet(dataset: JsonObject, name: str) -> JsonObject:
+    facets = cast(JsonObject, dataset.get("facets") or {})
+    facet = cast(JsonObject, facets.get(name) or {})
+    return {} if facet.get("_deleted") else facet
+
+
 def _parent(run: JsonObject) -> str | None:
     facet = cast(JsonObject, cast(JsonObject, run.get("facets") or {}).get("parent") or {})
     parent = facet.get("run")
-    return _text(str(parent["runId"])) if isinstance(parent, dict) and parent.get("runId") else None
+    return _text(str(parent["runId"])).lower() if isinstance(parent, dict) and parent.get("runId") else None
 
 
 def _text(value: str) -> str:

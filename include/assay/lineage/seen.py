@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
+from assay.json_types import JsonObject
 from assay.records import StepReport, Subject
 
 _TYPES = ("dataset", "model", "deployment", "source", "report")
@@ -49,7 +50,12 @@ def subject_version(subject: Subject) -> Version:
 
 def source_version(uri: str, sha256: str) -> Version:
     """The node of raw bytes as fetched from `uri`."""
-    return Version(id=sha256, type="source", name=uri[:_LONGEST_URI], digest=sha256)
+    return Version(id=sha256, type="source", name=source_name(uri), digest=sha256)
+
+
+def source_name(uri: str) -> str:
+    """What a source is called in the graph."""
+    return uri[:_LONGEST_URI]
 
 
 def actor_version(name: str, digest: str = "") -> Version:
@@ -65,7 +71,18 @@ def type_of(name: str) -> str:
 
 def report_sources(report: StepReport) -> tuple[Version, ...]:
     """The raw bytes a collection fetched, for its rows and its trusted rows: those that name a digest."""
+    told = [source for source in _sources(report) if source.get("uri") and source.get("sha256")]
+    return tuple(source_version(str(source["uri"]), str(source["sha256"])) for source in told)
+
+
+def report_etags(report: StepReport) -> tuple[Version, ...]:
+    """The same bytes as their server calls them, `URI@ETAG`: what another producer may name as their version."""
+    told = [(str(source["uri"])[:_LONGEST_URI], str(source["etag"])) for source in _sources(report)
+            if source.get("uri") and source.get("etag")]  # fmt: skip
+    return tuple(Version(f"{uri}@{etag}", "source", uri) for uri, etag in told)
+
+
+def _sources(report: StepReport) -> list[JsonObject]:
     trusted = report.facts.get("trusted")
     told = [report.facts.get("sources"), trusted.get("sources") if isinstance(trusted, Mapping) else None]
-    sources = [source for part in told if isinstance(part, list) for source in part if isinstance(source, Mapping)]
-    return tuple(source_version(str(s["uri"]), str(s["sha256"])) for s in sources if s.get("uri") and s.get("sha256"))
+    return [source for part in told if isinstance(part, list) for source in part if isinstance(source, Mapping)]

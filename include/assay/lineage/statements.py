@@ -4,7 +4,7 @@ import uuid
 
 from assay.ledger import LedgerEntry
 from assay.lineage.run_id import step_run_id
-from assay.lineage.seen import RunSeen, Version, actor_version, report_sources, subject_version
+from assay.lineage.seen import RunSeen, Version, actor_version, report_etags, report_sources, subject_version
 from assay.records import Step, Verdict
 
 _NOBODY = ""
@@ -59,7 +59,8 @@ def approval_of_entry(entry: LedgerEntry) -> tuple[str, str] | None:
 
 def _step_run(entry: LedgerEntry) -> RunSeen:
     report = entry.report
-    inputs = (*report_sources(report), *map(subject_version, report.inputs.values()), *_actor(entry))
+    sources = (*report_sources(report), *report_etags(report))
+    inputs = (*sources, *map(subject_version, report.inputs.values()), *_actor(entry))
     return RunSeen(
         run_id=step_run_id(report, entry.context),
         job=f"{report.pipeline}.{report.step.value}",

@@ -32,12 +32,14 @@ def test_events_as_airflow_really_sends_them_are_accepted(path: Path) -> None:
     assert not seen.signed
 
 
-def test_version_facets_become_nodes_and_bare_names_do_not() -> None:
+def test_a_version_facet_names_a_version_and_a_bare_name_some_version() -> None:
     event = parse_event((Path(__file__).parent / "events" / "complete_custom_op.json").read_bytes())
     seen = read_event(event)
     assert seen is not None
-    assert [version.id for version in seen.inputs] == ["file//opt/airflow/raw.parquet@sha256:abc"]
-    assert seen.outputs == ()
+    raw = "file:///opt/airflow/raw.parquet"
+    assert [version.id for version in seen.inputs] == [f"{raw}@sha256:abc"]
+    assert [version.id for version in seen.outputs] == [f"{raw}.validated@"]
+    assert {version.digest for version in (*seen.inputs, *seen.outputs)} == {""}
 
 
 @pytest.mark.parametrize(

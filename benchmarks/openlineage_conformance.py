@@ -1,0 +1,235 @@
+"""Our rules for OpenLineage against the published ones, on published examples and on broken forms of them.
+
+    python benchmarks/openlineage_conformance.py CHECKOUT
+
+CHECKOUT is a clone of OpenLineage's repository: its schemas are the judge, its examples the cases. Prints a table and
+ends with 1 when our receiver and the judge differ on any case. One leniency is ours: URIs inside standard facets are
+text, because OpenLineage's own examples write bare host names there.
+"""
+
+import copy
+import json
+import re
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from jsonschema_rs import Draft202012Validator, Registry
+
+from assay.errors import SpecError
+from assay.lineage.conformance import check_event
+
+_PLACES = {
+    "RunFacet": "run",
+    "JobFacet": "job",
+    "DatasetFacet": "dataset",
+    "InputDatasetFacet": "input",
+    "OutputDatasetFacet": "output",
+}
+_WRONG: tuple[Any, ...] = (None, 3, -1, 0.5, "", "x", True, [], {}, [3], {"x": 3}, "2026-11-21T05:00:00Z")
+
+
+class Judge:
+    """The published schemas: the core's newest, and of each facet its newest."""
+
+    def __init__(self, checkout: Path) -> None:
+        read = _Checkout(checkout)
+        documents = [
+            json.loads(read.text(name))
+            for name in read.names(r"website/static/spec/(facets/.*|(1-0-2|1-0-3|2-0-2)/\w+)\.json")
+        ]
+        self._registry = Registry([(document["$id"], document) for document in documents])
+        self.event = self._compile("https://openlineage.io/spec/2-0-2/OpenLineage.json", {})
+        self.facets: dict[tuple[str, str], tuple[Draft202012Validator, dict[str, Any], dict[str, Any]]] = {}
+        current = [json.loads(read.text(name)) for name in read.names(r"spec/(registry/.*)?facets/\w+\.json")]
+        for document in current:
+            for name, definition in document["$defs"].items():
+                place = next((_PLACES[base] for base in _bases(definition) if base in _PLACES), None)
+                if place:
+                    key = next(iter(document["properties"]))
+                    check = self._compile(f"{document['$id']}#/$defs/{name}", {"uri": lambda _: True})
+                    self.facets[place, key] = (check, definition, document)
+
+    def accepts(self, event: dict[str, Any]) -> bool:
+        """The event conforms, and each standard facet in it does."""
+        return bool(self.event.is_valid(event)) and all(
+            self.facets[place, key][0].is_valid(facet)
+            for place, key, facet in _facets(event)
+            if (place, key) in self.facets and not (facet.get("_deleted") is True and place in ("job", "dataset"))
+        )
+
+    def _compile(self, reference: str, formats: dict[str, Any]) -> Draft202012Validator:
+        return Draft202012Validator(
+            {"$ref": reference}, registry=self._registry, validate_formats=True, formats=formats, offline=True
+        )
+
+
+class _Checkout:
+    def __init__(self, path: Path) -> None:
+        self._git = ["git", "-C", str(path)]
+        self._all = self._run("ls-tree", "-r", "HEAD", "--name-only").splitlines()
+
+    def names(self, pattern: str) -> list[str]:
+        return [name for name in self._all if re.fullmatch(pattern, name)]
+
+    def text(self, name: str) -> str:
+        return self._run("show", f"HEAD:{name}")
+
+    def _run(self, *arguments: str) -> str:
+        return subprocess.run([*self._git, *arguments], capture_output=True, text=True, check=True).stdout
+
+
+def main(checkout: Path) -> int:
+    judge, read = Judge(checkout), _Checkout(checkout)
+    cases = {
+        "events in the repository": list(_published_events(read)),
+        "facets of spec/tests": list(_spec_facets(read, judge)),
+        "a full form of every standard facet": list(_full_facets(judge)),
+    }
+    whole = [event for events in cases.values() for event in events if judge.accepts(event)]
+    cases["the accepted ones, each value broken in turn"] = [broken for event in whole for broken in _broken(event)]
+    differing = 0
+    print(f"{'cases':46} {'valid':>8} {'invalid':>8} {'differ':>8}")
+    for name, events in cases.items():
+        count: Counter[str] = Counter()
+        for event in events:
+            valid = judge.accepts(event)
+            count["valid" if valid else "invalid"] += 1
+            if valid != _ours(event):
+                count["differ"] += 1
+                print(f"  judge {valid}, ours {not valid}: {json.dumps(event)[:1500]}", file=sys.stderr)
+        differing += count["differ"]
+        print(f"{name:46} {count['valid']:8} {count['invalid']:8} {count['differ']:8}")
+    return 1 if differing else 0
+
+
+def _ours(event: dict[str, Any]) -> bool:
+    try:
+        check_event(event)
+    except SpecError:
+        return False
+    return True
+
+
+def _published_events(read: _Checkout) -> Iterator[dict[str, Any]]:
+    for name in read.names(r"(?!website/(static|versioned)).*\.(json|jsonl|ndjson|mdx?)"):
+        text = read.text(name)
+        if "eventTime" not in text:
+            continue
+        blocks = re.findall(r"```json[^\n]*\n(.*?)```", text, re.S) if name.endswith(("md", "mdx")) else [text]
+        for block in blocks if name.endswith(("json", "md", "mdx")) else text.splitlines():
+            try:
+                yield from _events_in(json.loads(block))
+            except ValueError:
+                continue
+
+
+def _events_in(value: Any) -> Iterator[dict[str, Any]]:
+    if isinstance(value, dict) and "eventTime" in value and {"run", "job", "dataset"} & value.keys():
+        yield value
+    elif isinstance(value, (dict, list)):
+        for child in value.values() if isinstance(value, dict) else value:
+            yield from _events_in(child)
+
+
+def _spec_facets(read: _Checkout, judge: Judge) -> Iterator[dict[str, Any]]:
+    for name in read.names(r"spec/tests/\w+/.*\.json"):
+        facets = json.loads(read.text(name))
+        for key, facet in facets.items():
+            for place in _PLACES.values():
+                if (place, key) in judge.facets:
+                    yield _event_with(place, key, facet)
+
+
+def _full_facets(judge: Judge) -> Iterator[dict[str, Any]]:
+    for (place, key), (_, definition, document) in judge.facets.items():
+        facet = _full(definition, document, 0)
+        base = {"_producer": "https://example.org/p", "_schemaURL": document["$id"]}
+        yield _event_with(place, key, {**facet, **base})
+
+
+def _full(schema: dict[str, Any], document: dict[str, Any], depth: int) -> Any:
+    """A value with all that the schema names; recursion ends after a few rounds."""
+    reference = schema.get("$ref", "")
+    if reference.startswith("#/$defs/"):
+        return _full(document["$defs"][reference.rpartition("/")[2]], document, depth + 1)
+    if depth > 12:
+        return {}
+    for word in ("oneOf", "anyOf"):
+        if word in schema:
+            return _full(schema[word][0], document, depth + 1)
+    if "allOf" in schema:
+        return {k: v for part in schema["allOf"] for k, v in _full(part, document, depth + 1).items()}
+    return _plain(schema, document, depth)
+
+
+def _plain(schema: dict[str, Any], document: dict[str, Any], depth: int) -> Any:
+    if "const" in schema or "enum" in schema:
+        return schema.get("const") or schema["enum"][0]
+    kind = schema.get("type", "object")
+    if kind == "array":
+        return [_full(schema.get("items", {}), document, depth + 1)]
+    if kind == "object":
+        named = {name: _full(part, document, depth + 1) for name, part in schema.get("properties", {}).items()}
+        others = schema.get("additionalProperties")
+        return {**named, "other": _full(others, document, depth + 1)} if isinstance(others, dict) else named
+    by_format = {"uuid": "01a1fc25-c63e-7576-a59b-da367de33191", "date-time": "2026-11-21T05:00:00Z"}
+    return {"string": by_format.get(schema.get("format", ""), "text"), "boolean": True}.get(kind, 7)
+
+
+def _event_with(place: str, key: str, facet: dict[str, Any]) -> dict[str, Any]:
+    run, job = {"runId": "01a1fc25-c63e-7576-a59b-da367de33191"}, {"namespace": "n", "name": "j"}
+    event: dict[str, Any] = {"eventTime": "2026-11-21T05:00:00Z", "producer": "https://example.org/p"}
+    event |= {"schemaURL": "https://openlineage.io/spec/2-0-2/OpenLineage.json", "run": run, "job": job}
+    if place in ("run", "job"):
+        event[place] = {**event[place], "facets": {key: facet}}
+    elif place == "dataset":
+        event["inputs"] = [{"namespace": "n", "name": "d", "facets": {key: facet}}]
+    else:
+        event[f"{place}s"] = [{"namespace": "n", "name": "d", f"{place}Facets": {key: facet}}]
+    return event
+
+
+def _broken(event: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """The event with each value removed, and with each replaced by values of every type."""
+    for path in _paths(event):
+        for wrong in (..., *_WRONG):
+            broken = copy.deepcopy(event)
+            owner = broken
+            for part in path[:-1]:
+                owner = owner[part]
+            if wrong is ...:
+                del owner[path[-1]]
+            else:
+                owner[path[-1]] = wrong
+            yield broken
+
+
+def _paths(value: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
+    if path:
+        yield path
+    for key, child in value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ():
+        yield from _paths(child, (*path, key))
+
+
+def _facets(event: dict[str, Any]) -> Iterator[tuple[str, str, dict[str, Any]]]:
+    for place in ("run", "job", "dataset"):
+        owner = event.get(place)
+        for key, facet in (owner.get("facets") or {}).items() if isinstance(owner, dict) else ():
+            yield place, key, facet
+    for place in ("input", "output"):
+        for dataset in event.get(f"{place}s", ()):
+            for own, where in (("facets", "dataset"), (f"{place}Facets", place)):
+                for key, facet in dataset.get(own, {}).items():
+                    yield where, key, facet
+
+
+def _bases(definition: dict[str, Any]) -> list[str]:
+    return [part.get("$ref", "").rpartition("/")[2] for part in definition.get("allOf", ())]
+
+
+if __name__ == "__main__":
+    sys.exit(main(Path(sys.argv[1])))

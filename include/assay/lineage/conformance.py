@@ -1,0 +1,113 @@
+"""Whether an event is what OpenLineage 2-0-2 and its standard facets ask for; nothing is fetched.
+
+A facet is checked by the rules of its key in its place (`version` of a dataset, `parent` of a run, ...), or else by
+those of the standard document that its `_schemaURL` names. A model newer than the one known here, a deleted facet, and
+a facet of one's own follow the base rules alone, which the schema of the event contains.
+"""
+
+import functools
+import json
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from importlib.resources import files
+from typing import Any
+
+from jsonschema_rs import Draft202012Validator
+
+from assay.errors import SpecError
+from assay.lineage.facet_schemas import FacetRule, facet_rules
+from assay.lineage.schema_fault import Fault, best_fault
+
+_FACET_URL = re.compile(r"https://openlineage\.io/spec/facets/(\d{1,4})-\d{1,4}-\d{1,4}/(\w{1,100})\.json(?:#.*)?")
+_DELETABLE = ("job", "dataset")
+_Path = tuple[str | int, ...]
+
+
+@dataclass(frozen=True)
+class _Checks:
+    """Compiled once: schemas of events by kind, of facets by (place, key) and by (place, document)."""
+
+    events: dict[str, Draft202012Validator]
+    by_key: dict[tuple[str, str], tuple[FacetRule, Draft202012Validator]]
+    by_document: dict[tuple[str, str], tuple[FacetRule, Draft202012Validator]]
+
+
+def check_event(event: dict[str, Any]) -> None:
+    """Raises SpecError with the JSON path and the reason when `event` does not conform."""
+    checks = _checks()
+    kind = _check_core(checks, event)
+    for path, place, facets in _facets(event):
+        for key, facet in facets.items():
+            fault = _facet_fault(checks, place, key, facet)
+            if fault is not None:
+                raise _refusal(kind, fault.below(*path, key))
+
+
+def is_run_event(event: dict[str, Any]) -> bool:
+    """Whether a conforming event tells of a run."""
+    return "run" in event and "job" in event
+
+
+def _check_core(checks: _Checks, event: dict[str, Any]) -> str:
+    """The event's kind: the specification wants it to be exactly one of three."""
+    kinds = _kinds(event)
+    conforming = [kind for kind in kinds if checks.events[kind].is_valid(event)]
+    if len(conforming) > 1:
+        raise SpecError(f"OpenLineage 2-0-2: expected one kind of event, found {' and '.join(conforming)}; send two")
+    if not conforming:
+        fault = best_fault(checks.events[kinds[0]].iter_errors(event))
+        raise _refusal(kinds[0], fault or Fault((), "it does not conform"))
+    return conforming[0]
+
+
+def _kinds(event: dict[str, Any]) -> list[str]:
+    """What the event can be by the keys it has."""
+    if is_run_event(event):
+        return ["RunEvent"]
+    return [kind for kind, key in (("DatasetEvent", "dataset"), ("JobEvent", "job")) if key in event] or ["RunEvent"]
+
+
+def _facets(event: dict[str, Any]) -> Iterator[tuple[_Path, str, dict[str, Any]]]:
+    """(path, place, facets) of every set of facets in an event whose core conforms."""
+    for place in ("run", "job", "dataset"):
+        owner = event.get(place)
+        if isinstance(owner, dict) and owner.get("facets"):
+            yield (place, "facets"), place, owner["facets"]
+    for place in ("input", "output"):
+        for index, dataset in enumerate(event.get(f"{place}s", ())):
+            if dataset.get("facets"):
+                yield (f"{place}s", index, "facets"), "dataset", dataset["facets"]
+            if dataset.get(f"{place}Facets"):
+                yield (f"{place}s", index, f"{place}Facets"), place, dataset[f"{place}Facets"]
+
+
+def _facet_fault(checks: _Checks, place: str, key: str, facet: dict[str, Any]) -> Fault | None:
+    named = _FACET_URL.fullmatch(facet["_schemaURL"])
+    known = checks.by_key.get((place, key)) or (checks.by_document.get((place, named[2])) if named else None)
+    if known is None or (facet.get("_deleted") is True and place in _DELETABLE):
+        return None
+    rule, validator = known
+    if validator.is_valid(facet) or (named and int(named[1]) > rule.model):
+        return None
+    return best_fault(validator.iter_errors(facet))
+
+
+def _refusal(kind: str, fault: Fault) -> SpecError:
+    where = "/".join(map(str, fault.path)) or "the event"
+    return SpecError(f"OpenLineage 2-0-2 {kind}: {where}: {fault.reason}; mend the producer")
+
+
+@functools.cache
+def _checks() -> _Checks:
+    core = json.loads((files("assay.lineage") / "openlineage-2-0-2.json").read_text())
+    events = {
+        kind: Draft202012Validator({"$defs": core["$defs"], "$ref": f"#/$defs/{kind}"}, validate_formats=True)
+        for kind in ("RunEvent", "DatasetEvent", "JobEvent")
+    }
+    rules = [(rule, Draft202012Validator(rule.schema, validate_formats=True)) for rule in facet_rules()]
+    return _Checks(
+        events,
+        {(rule.place, rule.key): (rule, validator) for rule, validator in rules},
+        {(rule.place, rule.document): (rule, validator) for rule, validator in rules},
+    )

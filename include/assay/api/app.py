@@ -6,26 +6,19 @@ It starts without its database, so that a supervisor may start engines in any or
 import contextlib
 from collections.abc import AsyncIterator
 
-from fastapi import FastAPI, Request
-from fastapi.responses import JSONResponse
+from fastapi import Depends, FastAPI
 
-from assay.api.body import BodyTooLarge
 from assay.api.health import router as health
 from assay.api.labels import router as labels
 from assay.api.lineage import router as lineage
 from assay.api.metrics import count_requests
 from assay.api.metrics import router as metrics
+from assay.api.openapi import REFUSALS
+from assay.api.openapi import router as openapi
 from assay.api.ports import Ports
-from assay.errors import AssayError, EngineUnavailable, IntegrityError, PolicyViolation, SpecError
+from assay.api.questions import router as questions
+from assay.api.refusals import check_parameters, refuse_in_one_shape
 from assay.settings import Settings, load_settings
-
-_STATUS: dict[type[AssayError], int] = {
-    BodyTooLarge: 413,
-    SpecError: 400,
-    IntegrityError: 409,
-    PolicyViolation: 403,
-    EngineUnavailable: 503,
-}
 
 
 def create_app(settings: Settings | None = None) -> FastAPI:
@@ -37,15 +30,19 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         yield
         ports.close()
 
-    app = FastAPI(title="Assay", lifespan=lifespan, docs_url=None, redoc_url=None, openapi_url=None)
+    app = FastAPI(
+        title="Assay",
+        summary="Lineage told and asked: what models are made of, what served when, what nobody checked.",
+        lifespan=lifespan,
+        docs_url=None,
+        redoc_url=None,
+        openapi_url=None,
+        dependencies=[Depends(check_parameters)],
+        responses=REFUSALS,
+    )
     app.state.ports = ports
-    app.add_exception_handler(AssayError, _refuse)
+    refuse_in_one_shape(app)
     count_requests(app)
-    for router in (health, metrics, lineage, labels):
+    for router in (health, metrics, openapi, lineage, questions, labels):
         app.include_router(router)
     return app
-
-
-async def _refuse(_: Request, error: Exception) -> JSONResponse:
-    status = next((code for family, code in _STATUS.items() if isinstance(error, family)), 500)
-    return JSONResponse({"error": type(error).__name__, "message": str(error)}, status_code=status)

@@ -1,51 +1,68 @@
-"""`assay lineage`: where a version came from, what became of it, and what served when."""
+"""`assay lineage`: where a version came from, what became of it, what served when, and what auditors ask besides."""
 
-import contextlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import click
 
 from assay.cli.output import json_option, print_json
-from assay.lineage.store import LineageStore
-from assay.settings import Settings, load_settings
+from assay.cli.questions import coverage, diff, dora, exposure
+from assay.settings import load_settings
 
 _REF_HELP = """
 
     REF is a digest (8 digits or more), dataset/NAME[@DIGEST], model/NAME[:VERSION|@ALIAS|@DIGEST],
-    deployment/NAME[@DIGEST], row/DATASET/ROW_ID, user/NAME or drift/DIGEST.
+    deployment/NAME[@DIGEST], row/DATASET/ROW_ID, source/URI, user/NAME or drift/DIGEST.
 """
 _at_option = click.option("--at", metavar="TIME", help="As known then: ISO 8601, UTC unless it says otherwise.")
 
 
+_limit_option = click.option(
+    "--limit", type=click.IntRange(1, 20_000), default=5_000, show_default=True, help="The nearest so many versions."
+)
+
+
 @click.group()
 def lineage() -> None:
-    """Walk versions and runs, from the served model to the raw bytes and back."""
+    """Ask what a model is made of, what became of data, what served when, and what nobody checked.
+
+    \b
+    assay lineage served --at 2026-03-03T12:00Z   which model answered then, approved by whom
+    assay lineage up model/spam:2                 its data, code and people, back to the raw bytes
+    assay lineage coverage model/spam:2           what was never checked
+    """
 
 
-def _walk_command(direction: str, summary: str) -> Callable[[str, str | None, bool], None]:
-    def command(ref: str, at: str | None, as_json: bool) -> None:
+for _question in (diff, exposure, coverage, dora):
+    lineage.add_command(_question)
+
+
+def _walk_command(direction: str, summary: str) -> Callable[[str, str | None, int, bool], None]:
+    def command(ref: str, at: str | None, limit: int, as_json: bool) -> None:
         from assay.cli.lineage_tree import tree_lines
         from assay.lineage.moment import parse_moment
         from assay.lineage.question import ask, check_reference
         from assay.lineage.walk import Direction
+        from assay.questions.sources import open_sources
 
         until = parse_moment(at)
         check_reference(ref)
         settings = load_settings()
-        with _synced_store(settings) as store:
-            walked = ask(store, settings, Direction(direction), ref, until)
+        with open_sources(settings) as sources:
+            walked = ask(sources.lineage, settings, Direction(direction), ref, until, limit)
         if as_json:
             print_json(walked.to_json())
             return
         for line in tree_lines(walked, Direction(direction)):
             click.echo(line)
+        if walked.truncated:
+            click.echo(f"there are more than {limit} versions: these are the nearest; ask with a greater --limit")
 
     command.__doc__ = summary + _REF_HELP
     return command
 
 
 for _direction, _summary in (("up", "What REF came from."), ("down", "What became of REF.")):
-    _command = click.argument("ref")(_at_option(json_option(_walk_command(_direction, _summary))))
+    _command = click.argument("ref")(_at_option(_limit_option(json_option(_walk_command(_direction, _summary)))))
     lineage.command(_direction)(_command)
 
 
@@ -57,10 +74,11 @@ def served(at: str | None, name: str | None, as_json: bool) -> None:
     """What served at a time, since when, until when, approved by whom."""
     from assay.lineage.moment import parse_moment
     from assay.lineage.served import served as served_then
+    from assay.questions.sources import open_sources
 
     moment = parse_moment(at)
-    with _synced_store(load_settings()) as store:
-        rows = served_then(store, moment, name)
+    with open_sources(load_settings()) as sources:
+        rows = served_then(sources.lineage, moment, name)
     if as_json:
         print_json({"deployments": [row.to_json() for row in rows]})
         return
@@ -70,14 +88,3 @@ def served(at: str | None, name: str | None, as_json: bool) -> None:
         click.echo(f"{row.name} version {row.version} {row.model[:12]}: since {row.since:%F %T%z}, {until}; by {by}")
     if not rows:
         click.echo("nothing served then")
-
-
-@contextlib.contextmanager
-def _synced_store(settings: Settings) -> Iterator[LineageStore]:
-    """The lineage store, holding all that the ledger holds."""
-    from assay.ledger import Ledger
-    from assay.lineage.sync import sync_from_ledger
-
-    with contextlib.closing(LineageStore.open(settings)) as store, contextlib.closing(Ledger.open(settings)) as ledger:
-        sync_from_ledger(ledger, store)
-        yield store

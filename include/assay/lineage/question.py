@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from assay.lineage.refs import is_digest, understood
+from assay.lineage.refs import check_writable, is_digest, is_source, understood
 from assay.lineage.rows import ROW_REFERENCE, walk_row
 from assay.lineage.store import LineageStore
 from assay.lineage.walk import DEFAULT_LIMIT, Direction, Walk, walk
@@ -12,7 +12,8 @@ from assay.store import open_store
 
 def check_reference(reference: str) -> None:
     """Raises SpecError, without asking the database, when `reference` has no form that `ask` understands."""
-    if not (ROW_REFERENCE.fullmatch(reference) or is_digest(reference)):
+    check_writable(reference)
+    if not (ROW_REFERENCE.fullmatch(reference) or is_digest(reference) or is_source(reference)):
         understood(reference)
 
 
@@ -28,6 +29,7 @@ def ask(
 
     Raises SpecError when the reference is not understood, unknown or ambiguous.
     """
+    check_reference(reference)
     if ROW_REFERENCE.fullmatch(reference):
         return walk_row(lineage, open_store(settings), direction, reference, until, limit)
     return walk(lineage, direction, reference, until, limit)

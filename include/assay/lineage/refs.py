@@ -8,15 +8,19 @@ from datetime import datetime
 
 from assay.errors import SpecError
 from assay.lineage.database import Connection
+from assay.lineage.seen import source_name
 from assay.lineage.served import serving_at
 
 UNDERSTOOD = (
     "a digest (8 digits or more), dataset/NAME[@DIGEST], model/NAME[:VERSION|@ALIAS|@DIGEST], "
-    "deployment/NAME[@DIGEST], row/DATASET/ROW_ID, user/NAME or drift/DIGEST"
+    "deployment/NAME[@DIGEST], row/DATASET/ROW_ID, source/URI, user/NAME or drift/DIGEST"
 )
 _CHAMPION = "champion"
 _AFTER_HEX = "g"  # every longer digest sorts before it
 _DIGEST = re.compile(r"[0-9a-f]{8,64}")
+_SOURCE = re.compile(r"source/(?P<uri>\S.*)")
+_UNWRITABLE = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff]")  # no name holds them, and PostgreSQL takes none of them
+_LONGEST = 1_000
 # What is signed before what is claimed, what was made before what was read: of each the newest.
 _NEWEST = """
     SELECT told.id FROM (VALUES (1, true, 'output'), (2, true, 'input'), (3, false, 'output'), (4, false, 'input'))
@@ -35,21 +39,39 @@ _NAMED = re.compile(
 
 def resolve(connection: Connection, reference: str, until: datetime | None) -> tuple[str, ...]:
     """The node ids that `reference` means at `until` (None: now). Raises SpecError when there is not just one."""
+    check_writable(reference)
+    if source := _SOURCE.fullmatch(reference):
+        return _source(connection, source["uri"], until)
+    return (_one(connection, reference, until),)
+
+
+def _one(connection: Connection, reference: str, until: datetime | None) -> str:
     if is_digest(reference):
-        return (_by_digest(connection, reference, None),)
+        return _by_digest(connection, reference, None)
     match = understood(reference)
     name, which = match["name"], match["which"]
     if match["type"] in ("user", "drift", "schedule"):
-        return (_actor(connection, reference),)
+        return _actor(connection, reference)
     if match["mark"] == "@" and _DIGEST.fullmatch(which):
-        return (_by_digest(connection, which, name),)
+        return _by_digest(connection, which, name)
     if match["type"] == "model" and which:
-        return (_registered(connection, name, match["mark"], which, until),)
+        return _registered(connection, name, match["mark"], which, until)
     if which:
         raise SpecError(f"{reference!r}: expected {name}@DIGEST, found {which!r}; give a digest of 8 digits or more")
     if match["type"] == "deployment":
-        return (_served(connection, name, until),)
-    return (_newest(connection, name, until),)
+        return _served(connection, name, until)
+    return _newest(connection, name, until)
+
+
+def check_writable(text: str) -> None:
+    """Raises SpecError for what no name can be: control characters, half characters, more than 1,000 of them."""
+    if len(text) > _LONGEST or _UNWRITABLE.search(text):
+        raise SpecError(f"{text[:60]!a}: expected at most {_LONGEST} printable characters; mend it")
+
+
+def is_source(reference: str) -> bool:
+    """Whether `reference` is source/URI."""
+    return _SOURCE.fullmatch(reference) is not None
 
 
 def understood(reference: str) -> re.Match[str]:
@@ -80,6 +102,27 @@ def _by_digest(connection: Connection, prefix: str, name: str | None) -> str:
         found = ", ".join(sorted(digest[:16] for _, digest in rows))
         raise SpecError(f"{called}: expected one version, found {found}…; give more digits")
     return str(rows[0][0])
+
+
+def _source(connection: Connection, uri: str, until: datetime | None) -> tuple[str, ...]:
+    """Whatever bytes were ever fetched from there."""
+    rows = connection.execute(
+        "SELECT id FROM assay_lineage.versions WHERE name = %s AND type = 'source'"
+        " AND at <= coalesce(%s::timestamptz, 'infinity') GROUP BY id ORDER BY min(at), id",
+        (source_name(uri), until),
+    ).fetchall()
+    if not rows:
+        raise SpecError(
+            f"source/{uri}: expected an address that data came from, found none; {_known_sources(connection)}"
+        )
+    return tuple(row[0] for row in rows)
+
+
+def _known_sources(connection: Connection) -> str:
+    rows = connection.execute(
+        "SELECT DISTINCT name FROM assay_lineage.versions WHERE type = 'source' ORDER BY name LIMIT 8"
+    ).fetchall()
+    return "known: " + (", ".join(f"source/{row[0]}" for row in rows) or "none yet")
 
 
 def _actor(connection: Connection, name: str) -> str:

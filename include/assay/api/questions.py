@@ -1,0 +1,100 @@
+"""What auditors ask, over HTTP: the answers of `assay lineage`, for whoever holds the token."""
+
+import contextlib
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Query, Request
+from fastapi.responses import JSONResponse
+
+from assay.api.answers import CoverageAnswer, DoraAnswer, ExposureAnswer, ServedAnswer, WalkAnswer
+from assay.api.diff_answers import DiffAnswer
+from assay.api.token import require_token
+from assay.ledger import Ledger
+from assay.lineage.moment import parse_moment
+from assay.lineage.question import ask
+from assay.lineage.served import served
+from assay.lineage.walk import DEFAULT_LIMIT, MOST_NODES, Direction
+from assay.questions.coverage import coverage
+from assay.questions.diff import diff_models
+from assay.questions.dora import dora
+from assay.questions.exposure import exposure
+from assay.store import open_store
+
+router = APIRouter(prefix="/api/v1", dependencies=[Depends(require_token)], tags=["questions"])
+
+_LONGEST = 1_000
+Reference = Annotated[
+    str,
+    Query(
+        min_length=1,
+        max_length=_LONGEST,
+        description="a digest of 8 digits or more, dataset/NAME[@DIGEST], model/NAME[:VERSION|@ALIAS|@DIGEST], "
+        "deployment/NAME[@DIGEST], row/DATASET/ROW_ID, source/URI, user/NAME or drift/DIGEST",
+    ),
+]
+Moment = Annotated[
+    str | None,
+    Query(max_length=40, description="ISO 8601, UTC unless it says otherwise", examples=["2026-03-03T12:00Z"]),
+]
+Name = Annotated[str | None, Query(max_length=200, description="a pipeline's name")]
+MaxAge = Annotated[int, Query(ge=1, le=36_500, description="days after which evidence is called stale")]
+Limit = Annotated[int, Query(ge=1, le=MOST_NODES, description="how many versions, the nearest first")]
+
+
+@router.get("/lineage/{direction}", response_model=WalkAnswer)
+def walk_lineage(
+    direction: Direction, request: Request, ref: Reference, at: Moment = None, limit: Limit = DEFAULT_LIMIT
+) -> JSONResponse:
+    """What `ref` came from (`up`) or what became of it (`down`): the nearest `limit` versions, as known at `at`."""
+    ports = request.app.state.ports
+    walked = ask(ports.synced_lineage(), ports.settings, direction, ref, parse_moment(at), limit)
+    return JSONResponse(walked.to_json())
+
+
+@router.get("/served", response_model=ServedAnswer)
+def served_then(request: Request, at: Moment = None, name: Name = None) -> JSONResponse:
+    """What served at a time, since when, until when, approved by whom."""
+    rows = served(request.app.state.ports.synced_lineage(), parse_moment(at), name)
+    return JSONResponse({"deployments": [row.to_json() for row in rows]})
+
+
+@router.get("/diff", response_model=DiffAnswer)
+def diff(request: Request, a: Reference, b: Reference) -> JSONResponse:
+    """What differs between two models: data, code, parameters, environment, verdicts."""
+    ports = request.app.state.ports
+    with _ledger(request) as ledger:
+        found = diff_models(a, b, ledger, ports.synced_lineage(), open_store(ports.settings))
+    return JSONResponse(found.to_json())
+
+
+@router.get("/exposure", response_model=ExposureAnswer)
+def exposed(request: Request, ref: Reference, at: Moment = None) -> JSONResponse:
+    """Every version, model, deployment and span of service that `ref` touched, and whether it is live."""
+    ports = request.app.state.ports
+    return JSONResponse(exposure(ports.synced_lineage(), ports.settings, ref, parse_moment(at)).to_json())
+
+
+@router.get("/coverage", response_model=CoverageAnswer)
+def covered(request: Request, ref: Reference, max_age: MaxAge = 90) -> JSONResponse:
+    """What was not checked for a model, each hole with the reason that was signed."""
+    lineage = request.app.state.ports.synced_lineage()
+    with _ledger(request) as ledger:
+        found = coverage(ref, ledger, lineage, datetime.now(UTC), timedelta(days=max_age))
+    return JSONResponse(found.to_json())
+
+
+@router.get("/dora", response_model=DoraAnswer)
+def delivered(request: Request, pipeline: Name = None, since: Moment = None, until: Moment = None) -> JSONResponse:
+    """Lead time, deployment frequency, change failure rate and time to restore, of one pipeline or of all."""
+    begin, end = parse_moment(since), parse_moment(until)
+    with _ledger(request) as ledger:
+        found = dora(ledger, datetime.now(UTC), pipeline, begin, end)
+    return JSONResponse(found.to_json())
+
+
+@contextlib.contextmanager
+def _ledger(request: Request) -> Iterator[Ledger]:
+    with contextlib.closing(Ledger.open(request.app.state.ports.settings)) as ledger:
+        yield ledger

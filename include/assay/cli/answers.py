@@ -1,0 +1,166 @@
+"""Answers to auditors' questions as lines for people: what matters first, what is alike only counted."""
+
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+
+import click
+
+from assay.json_types import Json
+from assay.questions.coverage import Coverage, Kind
+from assay.questions.data_diff import RoleDiff
+from assay.questions.diff import ModelDiff
+from assay.questions.dora import Dora
+from assay.questions.dossier import Dossier
+from assay.questions.durations import Durations, percentile
+from assay.questions.exposure import ExposedModel, Exposure
+from assay.records import Check
+
+_HOLES = {
+    Kind.NO_STATEMENT: "no statement",
+    Kind.NOT_ASKED: "not asked",
+    Kind.NOT_ATTACKED: "not attacked",
+    Kind.NOT_CHECKED: "not checked",
+    Kind.BLIND: "blind",
+    Kind.STALE: "stale",
+}
+
+
+def diff_lines(diff: ModelDiff) -> Iterator[str]:
+    """What differs, a section each."""
+    yield f"A  {_named(diff.a)}"
+    yield f"B  {_named(diff.b)}"
+    yield _title("data")
+    for role in diff.roles:
+        yield f"  {role.role:<9} {_role(role)}"
+    for source in diff.sources:
+        if not source.same:
+            yield f"  source {source.uri}: {_short(source.a)} -> {_short(source.b)}"
+    yield _title("code")
+    for code in diff.code:
+        if not code.same:
+            sides = [f"{_short(sha)}{' with changes' if dirty else ''}" for sha, dirty in
+                     ((code.a, code.a_dirty), (code.b, code.b_dirty))]  # fmt: skip
+            yield f"  {code.step.value:<9} {sides[0]} -> {sides[1]}{'' if code.same is False else ': not comparable'}"
+    yield _alike(sum(bool(code.same) for code in diff.code), "steps of the same commit")
+    yield _title("parameters")
+    for parameter in diff.parameters:
+        if not parameter.same:
+            yield f"  {parameter.name}: {_value(parameter.a)} -> {_value(parameter.b)}"
+    yield _alike(sum(parameter.same for parameter in diff.parameters), "parameters alike")
+    yield _title("environment")
+    for package in diff.environment.packages:
+        yield f"  {package.name}: {package.a or '-'} -> {package.b or '-'}  ({', '.join(package.steps)})"
+    for digest in diff.environment.unknown:
+        yield f"  {_short(digest)}: another environment, whose list of packages is not in the store"
+    yield _alike(sum(step.a == step.b for step in diff.environment.steps), "steps in the same environment")
+    yield _title("verdicts")
+    for verdict in diff.verdicts:
+        if not verdict.same or (verdict.a and verdict.b and verdict.a.measured != verdict.b.measured):
+            yield f"  {verdict.step.value:<9} {verdict.check}: {_answer(verdict.a)} -> {_answer(verdict.b)}"
+    yield _alike(sum(verdict.same for verdict in diff.verdicts), "checks of the same verdict")
+
+
+def exposure_lines(exposure: Exposure) -> Iterator[str]:
+    """What it went into, then each model with the times it served."""
+    state = click.style("live", fg="red", bold=True) if exposure.is_live else "not live"
+    yield f"{exposure.reference}: {state}; {len(exposure.versions)} versions, {len(exposure.models)} models"
+    for version in exposure.versions:
+        node = version.node
+        yield f"  {node.at:%F %T}  {node.name} {node.digest[:12]}  {version.reach.value}"
+    for model in exposure.models:
+        yield from _model_lines(model)
+    if exposure.truncated:
+        yield "there is more than one answer holds: ask from nearer by"
+
+
+def coverage_lines(coverage: Coverage) -> Iterator[str]:
+    """A line a hole."""
+    yield f"{_named(coverage.dossier)}: {coverage.checked} checks answered, {len(coverage.holes)} holes"
+    for hole in coverage.holes:
+        entry = f" (entry {hole.entry})" if hole.entry is not None else ""
+        yield f"  {_HOLES[hole.kind]:<12} {hole.step.value:<9} {hole.what}: {hole.why}{entry}"
+
+
+def dora_lines(dora: Dora) -> Iterator[str]:
+    """The window, then a line a figure."""
+    since = f"{dora.since:%F %T%z}" if dora.since else "the beginning"
+    yield f"{dora.pipeline or 'all pipelines'}, {since} to {dora.until:%F %T%z}"
+    frequency = f"{dora.per_day:.3g} a day, {dora.changes} changes" if dora.per_day is not None else _nothing()
+    yield f"  lead time for changes   {_durations(dora.lead_time)}"
+    yield f"  deployment frequency    {frequency}"
+    causes = ", ".join(f"{name} {count}" for name, count in dora.by_cause.items() if count)
+    rate = dora.failure_rate
+    failed = f"{rate:.0%}, {dora.failed} of {dora.changes} changes" if rate is not None else _nothing()
+    yield f"  change failure rate     {failed}{f' ({causes})' if causes else ''}"
+    yield f"  time to restore         {_durations(dora.time_to_restore)}"
+
+
+def _nothing() -> str:
+    return "not measurable: no change was deployed in the window"
+
+
+def _durations(durations: Durations) -> str:
+    half, most = (percentile(durations.measured, share) for share in (0.5, 0.9))
+    aside = [f"{durations.open} still open"] * bool(durations.open)
+    aside += [f"{durations.unmeasured} without a known beginning"] * bool(durations.unmeasured)
+    more = f"; {', '.join(aside)}" if aside else ""
+    if half is None or most is None:
+        return durations.why + more
+    return f"half within {_time(half)}, 90 % within {_time(most)} ({len(durations.measured)} measured){more}"
+
+
+def _time(duration: timedelta) -> str:
+    return str(timedelta(seconds=round(duration.total_seconds())))
+
+
+def _model_lines(model: ExposedModel) -> Iterator[str]:
+    node, versions = model.touched.node, ", ".join(model.versions)
+    yield f"  {node.at:%F %T}  {node.name}{f':{versions}' if versions else ''} {node.digest[:12]}  " + (
+        model.touched.reach.value
+    )
+    for span in model.served:
+        until = _moment(span.until) if span.until else click.style("now", fg="red")
+        yield f"      served as {span.name} version {span.version} from {_moment(span.since)} to {until}"
+
+
+def _moment(at: datetime) -> str:
+    return f"{at:%F %T%z}"
+
+
+def _named(dossier: Dossier) -> str:
+    versions = f":{', '.join(dossier.versions)}" if dossier.versions else " (not registered)"
+    return f"{dossier.model.name}{versions} {dossier.model.sha256[:12]}"
+
+
+def _title(name: str) -> str:
+    return click.style(name, bold=True)
+
+
+def _alike(count: int, words: str) -> str:
+    return click.style(f"  {count} {words}", dim=True)
+
+
+def _role(role: RoleDiff) -> str:
+    if role.same:
+        return f"the same, {_short(role.a.sha256 if role.a else None)}, {role.rows.a} rows"
+    sides = f"{_short(role.a.sha256 if role.a else None)} -> {_short(role.b.sha256 if role.b else None)}"
+    rows = role.rows
+    if rows.why:
+        return f"{sides}, {rows.a} -> {rows.b} rows; {rows.why}"
+    return (
+        f"{sides}, {rows.a} -> {rows.b} rows: {rows.both} in both, {rows.only_a} in A alone, {rows.only_b} in B alone"
+    )
+
+
+def _short(digest: str | None) -> str:
+    return digest[:12] if digest else "none"
+
+
+def _value(value: Json) -> str:
+    return "none" if value is None else str(value)
+
+
+def _answer(check: Check | None) -> str:
+    if check is None:
+        return "not asked"
+    return check.verdict.value + (f" {check.measured:.6g}" if check.measured is not None else "")

@@ -6,7 +6,7 @@ from functools import partial
 from airflow.sdk import DAG
 
 from assay.records import Step
-from operators.approval import RecordApprovalOperator, ask_approvers
+from operators.approval import ApproveOperator
 from operators.assets import model_asset
 from operators.form import train_form
 from operators.ray_release import ReleaseRayOperator
@@ -48,7 +48,8 @@ for spec in sound_specs():
 
         collect >> validate >> screen >> split >> train >> export >> examine >> gate
         train >> release_ray
-        if spec.approval.approvers:
-            gate >> ask_approvers(spec) >> RecordApprovalOperator(pipeline=spec.name) >> register >> deploy
+        if spec.approval.people:
+            gate >> ApproveOperator(pipeline=spec.name, approval=spec.approval) >> register
         else:
-            gate >> register >> deploy
+            gate >> register
+        register >> deploy

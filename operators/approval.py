@@ -1,117 +1,104 @@
-"""Named people between gate and registry: the question, and the signed record of the answer.
+"""Named people between gate and registry: the question in Airflow's "required actions", each answer signed at once.
 
-Nobody approves what they asked for themselves; no answer in time rejects.
+One task asks until enough people approved, one rejects, or time is up. Every answer is in the ledger before the task
+goes on, so that Airflow's own records may be cleaned without losing who approved.
 """
 
+import contextlib
+from collections.abc import Iterator, Mapping
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
-from airflow.providers.standard.operators.hitl import HITLOperator
 from airflow.sdk import Param
+from airflow.sdk.exceptions import TaskAwaitingInput
+from airflow.sdk.execution_time.hitl import HITLUser, upsert_hitl_detail
 
-from assay.records import Check, Step, StepReport, Verdict, combined_verdict
-from operators.station import StationOperator
+from assay.approval import APPROVE, REJECT, Bound
+from assay.records import Step
+from operators.station import StationOperator, refusals
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
-    from assay.json_types import JsonObject
-    from assay.spec import PipelineSpec
-    from assay.station import Station, StepRequest
+    from assay.json_types import Json
+    from assay.spec import ApprovalSpec
+    from assay.station import StepRequest
     from assay.workbench import Workbench
 
-APPROVE, REJECT = "Approve", "Reject"
-ASK_TASK_ID = "ask_approvers"
+_REASON = Param("", type="string", title="Reason", description="kept in the signed statement")
 
 
-def ask_approvers(spec: "PipelineSpec") -> HITLOperator:
-    """The question in Airflow's "required actions", open to the spec's approvers only.
+class ApproveOperator(StationOperator):
+    """Waits for people without a worker; passes when as many as the spec asks for approved the same digests.
 
-    No default answer: the timeout fails the task, so that silence never approves. A rejection goes on
-    to the next task, which signs it.
+    approval: of the pipeline's spec. A rejection, and silence until the deadline, end the run and are signed as well.
     """
-    return HITLOperator(
-        task_id=ASK_TASK_ID,
-        subject=f"Promote {spec.name}?",
-        body="The gate's report:\n```json\n{{ ti.xcom_pull(task_ids='gate') | tojson(indent=2) }}\n```",
-        options=[APPROVE, REJECT],
-        defaults=None,
-        params={"reason": Param("", type="string", title="Reason", description="kept in the signed statement")},
-        assigned_users=[{"id": name, "name": name} for name in spec.approval.approvers],
-        response_timeout=timedelta(minutes=spec.approval.timeout_minutes),
-        retries=0,
-    )
 
-
-class RecordApprovalOperator(StationOperator):
-    """Signs who answered what about which model; only an approval by a second person passes."""
-
-    def __init__(self, **kwargs: Any) -> None:
+    def __init__(self, *, approval: "ApprovalSpec", **kwargs: Any) -> None:
         super().__init__(step=Step.APPROVE, **kwargs)
+        self.people, self.quorum = approval.people, approval.quorum
 
-    def station(self, context: "Context", spec: "PipelineSpec") -> "Station":
-        """The record of the answer in this run's XCom."""
-        answer = cast("JsonObject", context["ti"].xcom_pull(task_ids=ASK_TASK_ID) or {})
+    def execute(self, context: "Context") -> "Json":
+        """Ask, unless the ledger holds enough answers already: then the task was killed as it was about to go on."""
+        from tasks.approve_promotion import binding_to_ask, deadline, newest_answer, present_standing
 
-        def approve(request: "StepRequest", bench: "Workbench") -> StepReport:
-            del bench
-            return judge_answer(request, answer)
+        with self._bench(context) as (request, bench):
+            bound, gate = binding_to_ask(request, bench)
+            if present_standing(request, bench, bound, gate).is_reached:
+                return self.conclude(newest_answer(request, bench, gate), context)
+            left = deadline(request, gate) - bench.clock()
+        raise self._parked(context, bound, left)
 
-        return approve
+    def execute_complete(self, context: "Context", event: Mapping[str, Any], asked: Mapping[str, str]) -> "Json":
+        """Sign the answer; then go on, end the run, or ask further people."""
+        from assay.station import run_station
+        from tasks.approve_promotion import Answer, deadline, judge_answer, present_binding
 
+        answer, bound = Answer.of_event(event), Bound.from_json(asked)
+        with self._bench(context) as (request, bench):
+            report = run_station(lambda asks, at: judge_answer(asks, at, answer, bound), request, bench)
+            if not report.facts["is_open"]:
+                return self.conclude(report, context)
+            left = deadline(request, present_binding(request, bench)[1]) - bench.clock()
+        self.tell(report)
+        raise self._parked(context, bound, left)
 
-def judge_answer(request: "StepRequest", answer: "JsonObject") -> StepReport:
-    """The report on a human's answer: one of the approvers, not the requester, and the word was Approve."""
-    responder = str(cast("JsonObject", answer.get("responded_by_user") or {}).get("name") or "")
-    chosen = cast("list[str]", answer.get("chosen_options") or [])
-    checks = (
-        _is_approver(responder, request.spec.approval.approvers),
-        _is_second_person(responder, request),
-        _says_yes(responder, chosen),
-    )
-    return StepReport(
-        step=Step.APPROVE,
-        pipeline=request.spec.name,
-        verdict=combined_verdict(checks),
-        inputs={"model": request.input("model")},
-        judged=("model",),
-        checks=checks,
-        facts={
-            "responder": responder,
-            "requester": request.context.actor,
-            "answer": chosen,
-            "reason": cast("JsonObject", answer.get("params_input") or {}).get("reason", ""),
-            "responded_at": str(answer.get("responded_at", "")),
-        },
-    )
+    @contextlib.contextmanager
+    def _bench(self, context: "Context") -> "Iterator[tuple[StepRequest, Workbench]]":
+        from assay.settings import load_settings
+        from assay.workbench import open_workbench
 
+        settings = load_settings()
+        with refusals(), open_workbench(settings, self.log.info) as bench:
+            yield self.request(context, settings), bench
 
-def _is_approver(responder: str, approvers: list[str]) -> Check:
-    named = responder in approvers
-    found = responder or "nobody"
-    return Check(
-        name="approver_is_named",
-        verdict=Verdict.PASSED if named else Verdict.FAILED,
-        detail=f"expected one of {approvers}, found {found}" + ("" if named else "; ask a named approver"),
-    )
+    def _parked(self, context: "Context", bound: Bound, left: timedelta) -> TaskAwaitingInput:
+        """Put the question. What is returned parks the task until an answer: no worker, no triggerer waits with it."""
+        upsert_hitl_detail(
+            ti_id=context["ti"].id,
+            options=[APPROVE, REJECT],
+            subject=f"Promote {self.pipeline}?",
+            body=self._question(bound),
+            defaults=None,
+            multiple=False,
+            params={"reason": _REASON.serialize()},
+            assigned_users=[HITLUser(id=name, name=name) for name in self.people],
+        )
+        asked = {key: str(value) for key, value in bound.to_json().items()}
+        return TaskAwaitingInput(
+            method_name="execute_complete", kwargs={"asked": asked}, timeout=max(left, timedelta(seconds=1))
+        )
 
-
-def _is_second_person(responder: str, request: "StepRequest") -> Check:
-    context = request.context
-    # A manual run whose requester is unknown cannot show that a second person approved.
-    alone = context.trigger == "manual" and context.actor in ("", responder)
-    requester = f"{context.trigger} by {context.actor or 'an unknown user'}"
-    return Check(
-        name="second_person",
-        verdict=Verdict.FAILED if alone else Verdict.PASSED,
-        detail=f"requested: {requester}; answered by {responder or 'nobody'}"
-        + ("; the requester may not approve: ask another approver" if alone else ""),
-    )
-
-
-def _says_yes(responder: str, chosen: list[str]) -> Check:
-    return Check(
-        name="answer",
-        verdict=Verdict.PASSED if chosen == [APPROVE] else Verdict.FAILED,
-        detail=f"{responder or 'nobody'} answered {', '.join(chosen) or 'nothing'}",
-    )
+    def _question(self, bound: Bound) -> str:
+        """The same for all who are asked: Airflow keeps the first wording."""
+        return "\n".join(
+            (
+                f"{self.quorum} of {', '.join(self.people)} must approve, not counting whoever asked for the run.",
+                "",
+                f"- model `{bound.model}`",
+                f"- policy `{bound.policy}`",
+                f"- report [`{bound.report}`](/assay/report/{bound.report})",
+                "",
+                f"A change of any of the three voids an answer. `assay approve {self.pipeline}` shows who answered.",
+            )
+        )

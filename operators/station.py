@@ -4,6 +4,7 @@ A verdict that says no ends the run early and well: what follows is skipped, the
 Refusals and tampering are never retried; a missing engine or a killed worker is.
 """
 
+import contextlib
 import json
 from collections.abc import Callable, Iterator
 from datetime import timedelta
@@ -23,13 +24,24 @@ if TYPE_CHECKING:
 
     from assay.settings import Settings
     from assay.spec import PipelineSpec
-    from assay.station import Station
+    from assay.station import Station, StepRequest
 
 # The gate must see a failed assay and refuse it in words; the drift signal must see a failed watch.
 _GOES_ON_WHEN_NOT_PASSED = frozenset({Step.ASSAY, Step.WATCH})
 # They load no class of a user's, so one that no longer reads must not stand between a person and a rollback.
 _NEEDS_NO_CLASSES = frozenset({Step.WATCH, Step.ROLLBACK, Step.CUT_OUT})
 _RETURN_VALUE = "return_value"
+
+
+@contextlib.contextmanager
+def refusals() -> Iterator[None]:
+    """Raises AirflowFailException for what a retry would only repeat, AirflowSkipException where nothing serves yet."""
+    try:
+        yield
+    except NothingServed as error:
+        raise AirflowSkipException(str(error)) from error
+    except (PolicyViolation, SpecError, IntegrityError) as error:
+        raise AirflowFailException(f"{type(error).__name__}: {error}") from error
 
 
 class StationOperator(BaseOperator, SkipMixin):
@@ -60,14 +72,14 @@ class StationOperator(BaseOperator, SkipMixin):
 
         Raises AirflowSkipException when nothing serves that could be watched: before the first deployment that is calm.
         """
-        try:
+        with refusals():
             report = self._run_step(context)
-        except NothingServed as error:
-            raise AirflowSkipException(str(error)) from error
-        except (PolicyViolation, SpecError, IntegrityError) as error:
-            raise AirflowFailException(f"{type(error).__name__}: {error}") from error
+        return self.conclude(report, context)
+
+    def conclude(self, report: StepReport, context: "Context") -> Json:
+        """The task's result; what follows is skipped when the verdict says no."""
         result = cast(Json, json.loads(json.dumps(report.to_json())))
-        self._tell(report)
+        self.tell(report)
         if report.verdict is not Verdict.PASSED and self.step not in _GOES_ON_WHEN_NOT_PASSED:
             # Skipping ends the task by an exception, after which Airflow stores no return value.
             context["ti"].xcom_push(key=_RETURN_VALUE, value=result)
@@ -85,27 +97,30 @@ class StationOperator(BaseOperator, SkipMixin):
 
     def _run_step(self, context: "Context") -> StepReport:
         from assay.settings import load_settings
-        from assay.spec_file import load_spec
-        from assay.station import StepRequest
-        from operators.form import form_defaults, given_parameters
         from operators.place import run_in_process
 
         settings = load_settings()
+        request = self.request(context, settings)
+        say: Callable[[str], None] = self.log.info
+        return run_in_process(self.station(context, request.spec), request, settings, say)
+
+    def request(self, context: "Context", settings: "Settings") -> "StepRequest":
+        """What the station works on: the spec as it is now, the run, the products upstream, the person's values."""
+        from assay.spec_file import load_spec
+        from assay.station import StepRequest
+        from operators.form import form_defaults, given_parameters
+
         has_form = self.step not in _NEEDS_NO_CLASSES
         spec = load_spec(settings.pipelines / f"{self.pipeline}.yaml", check_classes=has_form)
         defaults = form_defaults(spec) if has_form else {}
-        request = StepRequest(
+        return StepRequest(
             spec=spec,
             context=self._run_context(context, settings),
             inputs=self._products_upstream(context),
             parameters=given_parameters(defaults, cast(JsonObject, context["params"])),
         )
-        say: Callable[[str], None] = self.log.info
-        return run_in_process(self.station(context, spec), request, settings, say)
 
     def _run_context(self, context: "Context", settings: "Settings") -> RunContext:
-        import contextlib
-
         from assay.ledger import Ledger
         from operators.triggers import DagRun, trigger_of
 
@@ -137,7 +152,8 @@ class StationOperator(BaseOperator, SkipMixin):
             if result is not None:
                 yield StepReport.from_json(result)
 
-    def _tell(self, report: StepReport) -> None:
+    def tell(self, report: StepReport) -> None:
+        """What the task's log says of a report."""
         self.log.info("%s: %s", self.step.value, report.verdict.value)
         for check in report.checks:
             say = self.log.info if check.verdict is Verdict.PASSED else self.log.warning

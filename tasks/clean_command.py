@@ -131,9 +131,9 @@ def _stops(is_deployed: bool) -> list[_Stop]:
 def _refuse_blind(spec: PipelineSpec, is_deployed: bool) -> None:
     if spec.assay.backdoors is None:
         raise SpecError(f"{spec.name}: expected `assay.backdoors` in the spec, so that the new model is searched too")
-    if is_deployed and spec.approval.approvers:
+    if is_deployed and spec.approval.people:
         raise SpecError(
-            f"{spec.name}: --deploy cannot ask the approvers {', '.join(spec.approval.approvers)}; "
+            f"{spec.name}: --deploy cannot ask the approvers {', '.join(spec.approval.people)}; "
             "take the rows out of the data and run the pipeline, which asks them"
         )
 
@@ -161,7 +161,7 @@ def _last_line(spec: PipelineSpec, reports: list[StepReport], passed: bool, is_d
     if is_deployed:
         return f"{spec.name}: version {reports[-1].facts['version']} serves"
     through = f"{spec.name}: the gate lets model {reports[1].products['model'].sha256[:12]} through"
-    if spec.approval.approvers:
+    if spec.approval.people:
         return f"{through}; it is not served, as nobody was asked to approve it"
     return f"{through}; it is not served, which `assay clean {spec.name} --deploy` does"
 

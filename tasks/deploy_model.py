@@ -1,13 +1,16 @@
 """Let an approved model serve: every signature and digest first, then staged, probed, compared and switched."""
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from assay.approval import Bound, decisions_after, require_approval
 from assay.bundle import ONNX_FILE, load_bundle
 from assay.dataset import iterate_batches, load_dataset
-from assay.decision import approval_after, approved_files, latest_gate, registration
+from assay.decision import approved_files, latest_gate, registration
 from assay.digests import canonical_json
 from assay.errors import IntegrityError, PolicyViolation
 from assay.json_types import JsonObject
+from assay.ledger import LedgerEntry
 from assay.loaders import open_loader
 from assay.quarantine.objections import require_sound
 from assay.records import Check, Step, StepReport, Subject, Verdict
@@ -31,11 +34,9 @@ def deploy_model(request: StepRequest, bench: Workbench) -> StepReport:
     """
     model, spec = request.input("model"), request.spec
     gate = latest_gate(bench.ledger, model)
-    if spec.approval.approvers:
-        approval_after(bench.ledger, model, gate)
     require_sound(bench.ledger, bench.store, model)
     registry = open_registry(bench.settings)
-    target = _verified_target(request, bench, registry)
+    target = _verified_target(request, bench, registry, gate)
     probe = Probe(_probe_rows(request, bench), spec.deploy.max_output_difference)
     switched = Switch(bench.settings, gpu=spec.deploy.gpu).deploy(target, probe, spec.deploy.keep_versions)
     registry.crown(spec.name, target.version)
@@ -79,20 +80,34 @@ def switch_facts(target: Target, switched: Switched) -> dict[str, str | int | fl
     }
 
 
-def _verified_target(request: StepRequest, bench: Workbench, registry: Registry) -> Target:
+def _verified_target(request: StepRequest, bench: Workbench, registry: Registry, gate: LedgerEntry) -> Target:
     model, name = request.input("model"), request.spec.name
     version = registry.find(name, model.sha256)
     if version is None:
         raise PolicyViolation(
             f"{name}: expected {model.sha256} in the registry, found no version; run `register` first"
         )
-    registration(bench.ledger, model, version.version)
+    _require_people(request, bench, gate, registration(bench.ledger, model, version.version))
     file = load_bundle(model, bench.store).file(ONNX_FILE)
     approved = approved_files(bench.ledger, name)
     _require_same(version, "served before", approved.get(version.version, file.sha256), file.sha256)
     _require_same(version, "tagged", version.onnx_sha256, file.sha256)
     onnx = registry.fetch(version, bench.workdir / "registered", file.sha256)
     return Target(name, version.version, onnx, approved | {version.version: file.sha256})
+
+
+def _require_people(request: StepRequest, bench: Workbench, gate: LedgerEntry, registered: LedgerEntry) -> None:
+    """The answers on which it was registered: enough people, none too old by then, bound to what was registered."""
+    if not request.spec.approval.people:
+        return
+    model, told = request.input("model"), registered.report.facts.get("approved")
+    if not isinstance(told, Mapping) or told.get("model") != model.sha256:
+        raise PolicyViolation(
+            f"{model.name}: expected a registration on people's approval, entry {registered.seq} names none; "
+            "run the pipeline again, which asks them"
+        )
+    decisions = decisions_after(bench.ledger, model, gate)
+    require_approval(decisions, request.spec.approval, model, Bound.from_json(told), registered.at)
 
 
 def _require_same(version: RegisteredVersion, what: str, found: str, approved: str) -> None:

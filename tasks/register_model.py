@@ -1,13 +1,15 @@
 """Give an approved model a version in the registry, bound to its digests; it waits there as `challenger`."""
 
 from assay.bundle import ONNX_FILE, load_bundle
-from assay.decision import approval_after, latest_gate
+from assay.decision import latest_gate
 from assay.evidence_chain import evidence_chain
+from assay.json_types import JsonObject
 from assay.quarantine.objections import require_sound
 from assay.records import Check, Step, StepReport, Subject, Verdict
 from assay.registry import CHALLENGER, MODEL_TAG, ONNX_TAG, open_registry
 from assay.station import StepRequest
 from assay.workbench import Workbench
+from tasks.approve_promotion import approved_now
 from tasks.reporting.attach_report import attach_report
 from tasks.reporting.make_report import make_report
 
@@ -22,9 +24,11 @@ def register_model(request: StepRequest, bench: Workbench) -> StepReport:
     gate = latest_gate(bench.ledger, model)
     require_sound(bench.ledger, bench.store, model, reads_rows=True)
     checks = [Check("gate", Verdict.PASSED, f"entry {gate.seq} let {model.sha256[:12]} through")]
-    if request.spec.approval.approvers:
-        approval = approval_after(bench.ledger, model, gate)
-        checks.append(Check("approval", Verdict.PASSED, f"entry {approval.seq} by {approval.context.actor}"))
+    approved: JsonObject = {}
+    if request.spec.approval.people:
+        found, bound = approved_now(request, bench)
+        checks.append(Check("approval", Verdict.PASSED, found.words))
+        approved = {"approved": bound.to_json(), "approved_by": list(found.approved_by)}
     file = load_bundle(model, bench.store).file(ONNX_FILE)
     onnx = bench.store.fetch(file.sha256, bench.workdir / ONNX_FILE)
     chain = evidence_chain(bench.ledger, model)
@@ -55,6 +59,7 @@ def register_model(request: StepRequest, bench: Workbench) -> StepReport:
             "url": version.url,
             "report": report.sha256,
             "report_url": report.url,
+            **approved,
             "purpose": {"description": request.spec.description, "owner": request.spec.owner},
         },
     )

@@ -32,18 +32,6 @@ def standing_gate(ledger: Ledger, model: Subject) -> LedgerEntry:
     return _let_through(passed, model, Step.GATE, KeyRole.GATE)
 
 
-def approval_after(ledger: Ledger, model: Subject, gate: LedgerEntry) -> LedgerEntry:
-    """The people's approval of `model`, given after `gate` decided. Raises PolicyViolation when there is none."""
-    newest = next(iter(ledger.find(subject_sha256=model.sha256, step=Step.APPROVE, limit=1)), None)
-    approval = _let_through(newest, model, Step.APPROVE, KeyRole.APPROVER)
-    if approval.seq < gate.seq:
-        raise PolicyViolation(
-            f"{model.name}: expected an approval after the gate's entry {gate.seq}, found entry {approval.seq}; "
-            "ask the approvers to look at the new verdict"
-        )
-    return approval
-
-
 def registration(ledger: Ledger, model: Subject, version: int) -> LedgerEntry:
     """The statement that bound `model` to `version` of the registry.
 

@@ -88,6 +88,9 @@ def _decision(document: Fact) -> tuple[str, str]:
         return "Not decided", "unsure"
     if gate.value != Verdict.PASSED.value:
         return "Refused by the gate", "bad"
+    facts = document.at("statements", Step.APPROVE.value, "report", "facts")
+    if facts.at("is_open").value is True:
+        return "Waiting for approval", "unsure"
     if approve.is_there and approve.value != Verdict.PASSED.value:
         return "Refused by the approvers", "bad"
     return "Let through", "good"
@@ -116,7 +119,8 @@ def _of_approval(document: Fact) -> Sentence:
     if not approve.is_there:
         return ("No person's approval is signed for it.",)
     facts = approve.at("report", "facts")
-    person = clean(facts.at("responder").text, 80) or who(approve)
+    people = [clean(one.text, 80) for one in facts.at("standing", "approved_by").each()]
+    person = ", ".join(people) or clean(facts.at("responder").text, 80) or who(approve)
     word = "Approved" if approve.at("report", "verdict").value == Verdict.PASSED.value else "Not approved"
     reason = clean(str(facts.at("reason").value or ""), _DETAIL)
     return (f"{word} by {person} on {when(approve.at('ended_at').text)}" + (f": “{reason}”." if reason else "."),)

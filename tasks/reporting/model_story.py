@@ -3,7 +3,7 @@
 `Ledger.find` verifies every signature, and that the key may sign such a step, before a statement gets here.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from assay.decision import serving_history, serving_now
@@ -41,10 +41,13 @@ class ModelStory:
         return self.serving is not None and self.serving.report.inputs.get("model") == self.model
 
 
-def model_story(ledger: Ledger, model: Subject) -> ModelStory:
-    """The newest word of each step counts. Raises SpecError when no statement speaks of `model`."""
+def model_story(ledger: Ledger, model: Subject, decisions: Sequence[Step] = DECISIONS) -> ModelStory:
+    """The newest word of each step counts, of decisions those named.
+
+    Raises SpecError when no statement speaks of `model`.
+    """
     found = evidence_chain(ledger, model)
-    decided = {step: _newest(ledger, step, model) for step in DECISIONS}
+    decided = {step: _newest(ledger, step, model) if step in decisions else None for step in DECISIONS}
     chain = {**{step: found[step] for step in REQUIRED_STEPS}, **decided}
     spoken = next((entry for step in (Step.ASSAY, Step.EXPORT, *DECISIONS) if (entry := chain[step])), None)
     if spoken is None:

@@ -16,6 +16,7 @@ _ROLES = {
     Step.APPROVE: KeyRole.APPROVER,
     Step.RELEASE: KeyRole.APPROVER,
     Step.QUARANTINE: KeyRole.APPROVER,
+    Step.KEY: KeyRole.LEDGER,
 }
 
 

@@ -44,8 +44,9 @@ _UNTIL = "coalesce(%(until)s::timestamptz, 'infinity')"
 _UP = {"near": "to_id", "far": "from_id", "not_past": "<=", "best_first": "DESC", "until": _UNTIL}
 _DOWN = {"near": "from_id", "far": "to_id", "not_past": ">=", "best_first": "ASC", "until": _UNTIL}
 _NODES = """
-    SELECT DISTINCT ON (id) id, type, name, digest, at FROM assay_lineage.versions
-    WHERE id = ANY(%b) ORDER BY id, signed DESC, at, name
+    SELECT version.* FROM unnest(%b::text[]) AS wanted (id) CROSS JOIN LATERAL (
+        SELECT id, type, name, digest, at FROM assay_lineage.versions
+        WHERE id = wanted.id ORDER BY signed DESC, at, name LIMIT 1) version
 """
 
 

@@ -73,6 +73,7 @@ def event_time(event: JsonObject) -> datetime:
 def read_event(event: JsonObject) -> RunSeen | None:
     """What a conforming event tells of a run; None for dataset and job events. Raises SpecError past a bound."""
     if not is_run_event(cast("dict[str, Json]", event)):
+        _check_static(event)
         return None
     run, job = cast(JsonObject, event["run"]), cast(JsonObject, event["job"])
     return RunSeen(
@@ -89,6 +90,14 @@ def read_event(event: JsonObject) -> RunSeen | None:
 def job_name(job: JsonObject) -> str:
     """`NAME` in Assay's namespace, `NAMESPACE/NAME` elsewhere."""
     return _text(str(job["name"]) if job["namespace"] == NAMESPACE else f"{job['namespace']}/{job['name']}")
+
+
+def _check_static(event: JsonObject) -> None:
+    """What a dataset or job event is about is a key, too."""
+    for about in ("dataset", "job"):
+        named = event.get(about)
+        if isinstance(named, dict):
+            _text(f"{named.get('namespace')}/{named.get('name')}")
 
 
 def _versions(datasets: Json) -> tuple[Version, ...]:

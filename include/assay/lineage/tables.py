@@ -15,6 +15,12 @@ CREATE TABLE IF NOT EXISTS assay_lineage.events (
     event       json NOT NULL
 );
 CREATE INDEX IF NOT EXISTS events_run ON assay_lineage.events (run_id);
+CREATE INDEX IF NOT EXISTS events_received ON assay_lineage.events USING brin (received_at);
+-- Events without a run are about one job or one dataset.
+CREATE INDEX IF NOT EXISTS events_job ON assay_lineage.events
+    (((event -> 'job' ->> 'namespace') || '/' || (event -> 'job' ->> 'name'))) WHERE run_id IS NULL;
+CREATE INDEX IF NOT EXISTS events_dataset ON assay_lineage.events
+    (((event -> 'dataset' ->> 'namespace') || '/' || (event -> 'dataset' ->> 'name'))) WHERE run_id IS NULL;
 
 CREATE TABLE IF NOT EXISTS assay_lineage.runs (
     run_id        text NOT NULL,
@@ -26,6 +32,8 @@ CREATE TABLE IF NOT EXISTS assay_lineage.runs (
     signed        boolean NOT NULL,
     PRIMARY KEY (run_id, signed)
 );
+CREATE INDEX IF NOT EXISTS runs_job ON assay_lineage.runs (job);
+CREATE INDEX IF NOT EXISTS runs_unfinished ON assay_lineage.runs (state_at) WHERE state IN ('START', 'RUNNING');
 
 CREATE TABLE IF NOT EXISTS assay_lineage.versions (
     id     text NOT NULL,
@@ -87,6 +95,11 @@ CREATE TABLE IF NOT EXISTS assay_lineage.approvals (
     at    timestamptz NOT NULL
 );
 CREATE INDEX IF NOT EXISTS approvals_model ON assay_lineage.approvals (model, at);
+
+-- Runs whose events and statements did not agree when they were last compared.
+CREATE TABLE IF NOT EXISTS assay_lineage.disagreeing (
+    run_id text PRIMARY KEY
+);
 
 CREATE TABLE IF NOT EXISTS assay_lineage.progress (
     ledger  text PRIMARY KEY,

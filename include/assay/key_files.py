@@ -35,6 +35,13 @@ class PublicKey:
     role: KeyRole
     key: "Ed25519PublicKey"
 
+    @classmethod
+    def from_raw(cls, role: KeyRole, raw: bytes) -> Self:
+        """Raises ValueError unless `raw` is a key of 32 bytes."""
+        from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+
+        return cls(sha256_bytes(raw), role, Ed25519PublicKey.from_public_bytes(raw))
+
     @property
     def raw(self) -> bytes:
         """The 32 bytes of RFC 8032."""

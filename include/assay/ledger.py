@@ -15,6 +15,7 @@ from assay.digests import sha256_bytes
 from assay.errors import EngineUnavailable, IntegrityError, SpecError
 from assay.ledger_entry import LedgerEntry, Row, believe, idempotency_key, read_signed, role_of
 from assay.ledger_mirror import read_mirror, write_mirror
+from assay.ledger_tables import COLUMNS
 from assay.ledger_tree import read_frontier, read_nodes
 from assay.merkle import Frontier, Leaves, consistency_path, inclusion_path, leaf_hash, perfect_nodes, prove
 from assay.records import Step, Verdict
@@ -29,7 +30,6 @@ __all__ = ["Ledger", "LedgerEntry", "role_of"]
 
 _LOCK = 0x6C656467  # one writer at a time, over all processes
 _SCHEMA = Path(__file__).with_name("ledger_schema.sql")
-_COLUMNS = "seq, at, step, pipeline, run_id, verdict, idempotency_key, sha256, envelope"
 
 
 class Ledger:
@@ -153,20 +153,8 @@ class Ledger:
 
     def checkpoint(self) -> str:
         """The newest signed checkpoint; "" of an empty log."""
-        notes = self.checkpoint_notes(newest=True)
-        return notes[0][1] if notes else ""
-
-    def checkpoint_notes(self, newest: bool = False) -> list[tuple[int, str]]:
-        """(size, note) of every checkpoint in the database, unverified."""
-        query = "SELECT size, note FROM assay_ledger.checkpoints ORDER BY size DESC"
-        with _postgres_errors():
-            return self.connection.execute(query + (" LIMIT 1" if newest else "")).fetchall()
-
-    def subjects(self, seq: int) -> set[tuple[str, str]]:
-        """(name, sha256) that the index names for an entry, unverified."""
-        query = "SELECT name, sha256 FROM assay_ledger.subjects WHERE seq = %s"
-        with _postgres_errors():
-            return set(self.connection.execute(query, (seq,)).fetchall())
+        found = self._one("SELECT note FROM assay_ledger.checkpoints ORDER BY size DESC LIMIT 1")
+        return str(found[0]) if found else ""
 
     def inclusion(self, seq: int, size: int) -> list[bytes]:
         """Proof that entry `seq` is among the first `size`. Raises IndexError unless it is, IntegrityError."""
@@ -193,7 +181,7 @@ class Ledger:
 
     def _insert(self, row: Row, record: StepRecord) -> None:
         self.connection.execute(
-            f"INSERT INTO assay_ledger.entries ({_COLUMNS}) VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s)",  # noqa: S608 - constant columns
+            f"INSERT INTO assay_ledger.entries ({COLUMNS}) VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s)",  # noqa: S608 - constant columns
             astuple(row),
         )
         for name, sha256 in sorted({(s.name, s.sha256) for s in stated_subjects(record.report)}):
@@ -208,6 +196,7 @@ class Ledger:
             "INSERT INTO assay_ledger.checkpoints (size, note, nodes) VALUES (%s, %s, %s)",
             (grown.size, note, list(before.completed(leaf))),
         )
+        self.connection.execute("SELECT setval('assay_ledger.high_water', %s)", (grown.size,))
         return note
 
     def _heed_mirror(self) -> None:
@@ -225,7 +214,7 @@ class Ledger:
 
     def _rows(self, clause: str, values: tuple[str | int, ...]) -> list[Row]:
         with _postgres_errors():
-            query = f"SELECT {_COLUMNS} FROM assay_ledger.entries {clause}"  # noqa: S608 - clauses are ours, values bound
+            query = f"SELECT {COLUMNS} FROM assay_ledger.entries {clause}"  # noqa: S608 - clauses are ours, values bound
             return [Row(*found) for found in self.connection.execute(query.encode(), values).fetchall()]
 
     def _one(self, query: str) -> Any:

@@ -13,6 +13,7 @@ CREATE TABLE IF NOT EXISTS assay_ledger.entries (
     envelope text NOT NULL
 );
 CREATE INDEX IF NOT EXISTS entries_by_pipeline ON assay_ledger.entries (pipeline, step, seq DESC);
+CREATE INDEX IF NOT EXISTS entries_by_time ON assay_ledger.entries (at);
 
 CREATE TABLE IF NOT EXISTS assay_ledger.subjects (
     seq bigint NOT NULL REFERENCES assay_ledger.entries (seq),
@@ -29,6 +30,9 @@ CREATE TABLE IF NOT EXISTS assay_ledger.checkpoints (
     note text NOT NULL,
     nodes bytea[] NOT NULL
 );
+
+-- How many entries were ever counted: deleting rows does not lower it, restoring a backup brings the backup's own.
+CREATE SEQUENCE IF NOT EXISTS assay_ledger.high_water;
 
 CREATE OR REPLACE FUNCTION assay_ledger.refuse_edit() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN

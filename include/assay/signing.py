@@ -1,7 +1,7 @@
 """DSSE envelopes signed with Ed25519; which key may say what is part of the signature's meaning. A key has one role."""
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
@@ -64,23 +64,27 @@ class KeyRing:
     signs with a new key as soon as it is there.
     """
 
-    def __init__(self, folder: Path, *, signs: bool) -> None:
-        self._folder, self._signs = folder, signs
-        self._files = KeyFiles.read(folder, signs=signs)
+    def __init__(self, files: KeyFiles, folder: Path | None, *, signs: bool = False) -> None:
+        self._files, self._folder, self._signs = files, folder, signs
 
     @classmethod
     def open(cls, folder: Path) -> Self:
         """The keys in `folder`; missing ones are made on first use, readable by the owner only."""
         make_missing_keys(folder)
-        return cls(folder, signs=True)
+        return cls(KeyFiles.read(folder, signs=True), folder, signs=True)
 
     @classmethod
     def open_public(cls, folder: Path) -> Self:
         """Only the public keys in `folder`: all an auditor needs. Raises SpecError where there are none."""
-        keys = cls(folder, signs=False)
+        keys = cls(KeyFiles.read(folder, signs=False), folder)
         if not keys.public_keys():
             raise SpecError(f"{folder}: expected public keys (ROLE.pub), found none; name the folder that holds them")
         return keys
+
+    @classmethod
+    def trusting(cls, keys: Iterable[PublicKey]) -> Self:
+        """Exactly these public keys, from no folder."""
+        return cls(KeyFiles({}, {key.keyid: key for key in keys}, frozenset()), None)
 
     def sign(self, payload: bytes, role: KeyRole) -> Envelope:
         """An envelope around `payload`."""
@@ -128,7 +132,7 @@ class KeyRing:
 
     def _refresh(self) -> bool:
         """Whether the files were read again."""
-        if key_stamp(self._folder) == self._files.stamp:
+        if self._folder is None or key_stamp(self._folder) == self._files.stamp:
             return False
         self._files = KeyFiles.read(self._folder, signs=self._signs)
         return True

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from assay.errors import IntegrityError
 from assay.ledger import Ledger
+from assay.ledger_tables import LogTables
 from assay.ledger_verification import verify_ledger
 from assay.merkle import leaf_hash, root_hash, verify_consistency
 from tests.assay.test_ledger import envelope, fill, report, superuser
@@ -40,13 +41,13 @@ def test_envelope_with_one_changed_character_is_named(ledger, keys, data):
 
 def test_append_in_the_middle_of_a_verification_is_no_tampering(ledger, keys, settings, monkeypatch):
     fill(ledger, keys)
-    writer, rows = Ledger.open(settings), ledger.rows
+    writer, entries = Ledger.open(settings), LogTables.entries
 
-    def rows_later(*arguments):
+    def entries_later(tables):
         writer.append(envelope(keys, report(99)))
-        return rows(*arguments)
+        return entries(tables)
 
-    monkeypatch.setattr(ledger, "rows", rows_later)
+    monkeypatch.setattr(LogTables, "entries", entries_later)
     assert (verify_ledger(ledger, keys).broken, writer.size()) == ((), 6)
     writer.close()
 
@@ -66,7 +67,8 @@ def test_changed_right_edge_of_the_tree_is_found(ledger, keys):
     fill(ledger, keys)
     with superuser(ledger) as connection:
         connection.execute("UPDATE assay_ledger.checkpoints SET nodes[1] = 'forged' WHERE size = 5")
-    assert "right edge" in verify_ledger(ledger, keys).broken[0].reason
+    found = verify_ledger(ledger, keys).broken[0]
+    assert (found.seq, found.subject) == (4, "tree")
 
 
 def test_statement_of_another_shape_is_named_not_stumbled_over(ledger, keys):

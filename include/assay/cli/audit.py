@@ -1,16 +1,15 @@
 """`assay audit`: prove that nobody edited the ledger, or export what an auditor needs to prove it elsewhere."""
 
-import contextlib
 import sys
 from pathlib import Path
 
 import click
 
+from assay.audit.findings import LedgerVerification
 from assay.cli.audit_proofs import check_proof, consistency, prove
+from assay.cli.open_ledger import open_ledger
 from assay.cli.output import json_option, print_json, say
 from assay.errors import SpecError
-from assay.json_types import JsonObject
-from assay.ledger_verification import LedgerVerification
 
 
 @click.group()
@@ -21,63 +20,88 @@ def audit() -> None:
 @audit.command()
 @click.option("--bundle", type=click.Path(path_type=Path), help="Verify an exported bundle; needs no database.")
 @click.option("--keys", type=click.Path(path_type=Path), help="Folder of public keys you trust (with --bundle).")
+@click.option(
+    "--checkpoint", "checkpoints", type=click.Path(path_type=Path), multiple=True,
+    help="A signed checkpoint you got elsewhere (with --bundle); repeatable.",
+)  # fmt: skip
 @json_option
-def verify(bundle: Path | None, keys: Path | None, as_json: bool) -> None:
-    """Name the first broken entry, if any.
+def verify(bundle: Path | None, keys: Path | None, checkpoints: tuple[Path, ...], as_json: bool) -> None:
+    """Name what is broken, if anything, and what was done.
 
     Exit codes: 0 everything holds, 3 something does not.
     """
-    found = _verify_file(bundle, keys) if bundle else _verify_here()
-    broken: list[JsonObject] = [{"seq": b.seq, "subject": b.subject, "reason": b.reason} for b in found.broken]
+    from assay.audit.told import to_json, to_lines
+
+    found = _verify_file(bundle, keys, checkpoints) if bundle else _verify_here()
     if as_json:
-        print_json({"ok": found.ok, "entries": found.entries, "checkpoint": found.checkpoint, "broken": broken})
-    elif found.ok:
-        click.echo(f"{found.entries} entries: every signature, digest and proof holds")
+        print_json(to_json(found))
     else:
-        click.echo(f"{found.entries} entries, {len(broken)} findings. Keep the database as it is; open an incident.")
-        for finding in found.broken:
-            click.echo(f"  entry {finding.seq}  {finding.subject}: {finding.reason}")
+        for line in to_lines(found):
+            click.echo(line)
     sys.exit(0 if found.ok else 3)
 
 
 @audit.command()
-@click.option("--out", type=click.Path(path_type=Path), required=True, help="The zip file to write; must be new.")
+@click.option("--out", type=click.Path(path_type=Path), required=True, help="The file to write; must be new.")
 @json_option
 def export(out: Path, as_json: bool) -> None:
     """Write a bundle that `assay audit verify --bundle` checks with only the public keys."""
     from assay.audit_bundle import export_bundle
-    from assay.ledger import Ledger
-    from assay.settings import load_settings
 
-    settings = load_settings()
-    with contextlib.closing(Ledger.open(settings)) as ledger:
-        entries = export_bundle(ledger, settings.keys, out)
+    with open_ledger() as ledger:
+        entries = export_bundle(ledger, out)
     if as_json:
         print_json({"path": str(out), "entries": entries})
     else:
         click.echo(f"{out}: {entries} entries")
 
 
-def _verify_here() -> LedgerVerification:
-    from assay.ledger import Ledger
-    from assay.ledger_verification import verify_ledger
-    from assay.settings import load_settings
+@audit.command()
+@click.option("--out", type=click.Path(path_type=Path), required=True, help="The file to write; must be new.")
+@json_option
+def verifier(out: Path, as_json: bool) -> None:
+    """Write the verifier as one file for machines without Assay: `python FILE BUNDLE --keys FOLDER`.
 
-    settings = load_settings()
-    with contextlib.closing(Ledger.open(settings)) as ledger:
+    It needs Python 3.11 or newer and the package `cryptography`. Equal versions of Assay write equal bytes.
+    """
+    from assay.digests import sha256_bytes
+    from assay.verifier_file import verifier_bytes
+
+    if out.exists():
+        raise SpecError(f"{out}: expected a new file, found one; choose another name")
+    if not out.absolute().parent.is_dir():
+        raise SpecError(f"{out.absolute().parent}: expected a folder to write to, found none; make it first")
+    data = verifier_bytes()
+    out.write_bytes(data)
+    if as_json:
+        print_json({"path": str(out), "sha256": sha256_bytes(data)})
+    else:
+        click.echo(f"{out}: sha256 {sha256_bytes(data)}")
+
+
+def _verify_here() -> LedgerVerification:
+    from assay.ledger_verification import verify_ledger
+
+    with open_ledger() as ledger:
         return verify_ledger(ledger, ledger.keys)
 
 
-def _verify_file(bundle: Path, keys: Path | None) -> LedgerVerification:
-    from assay.audit_bundle import verify_bundle
+def _verify_file(bundle: Path, keys: Path | None, checkpoints: tuple[Path, ...]) -> LedgerVerification:
+    from assay.audit.bundle import verify_bundle
+    from assay.audit.verifier import read_checkpoints
+    from assay.signing import KeyRing
 
     if not bundle.is_file():
         raise SpecError(
             f"{bundle}: expected a bundle, found no file; write one with `assay audit export --out {bundle}`"
         )
     if keys is None:
+        if checkpoints:
+            raise SpecError("--checkpoint: expected --keys too, found none; name the folder of keys you trust")
         say("no --keys given: trusting the public keys inside the bundle, which proves only that it is self-consistent")
-    return verify_bundle(bundle, keys)
+        return verify_bundle(bundle, None)
+    trusted = KeyRing.open_public(keys)
+    return verify_bundle(bundle, trusted, read_checkpoints(list(checkpoints), trusted))
 
 
 for _command in (prove, consistency, check_proof):

@@ -44,7 +44,7 @@ def test_changed_ledger_ends_with_exit_3_and_names_the_entry(audit, ledger, keys
         connection.execute("UPDATE assay_ledger.entries SET envelope = replace(envelope, 'eyJ', 'eyK') WHERE seq = 1")
     code, out = audit("verify", "--json")
     first = json.loads(out)["broken"][0]
-    assert (code, first["seq"], set(first)) == (3, 1, {"seq", "subject", "reason"})
+    assert (code, first["seq"], set(first)) == (3, 1, {"seq", "subject", "kind", "reason"})
     code, out = audit("verify")
     assert (code, "entry 1 " in out) == (3, True)
 

@@ -1,0 +1,36 @@
+"""What a verification found, as JSON and as lines for people: the same from the command and from the verifier file."""
+
+from collections.abc import Iterator
+
+from assay.audit.findings import Broken, LedgerVerification
+from assay.json_types import JsonObject
+
+
+def to_json(found: LedgerVerification) -> JsonObject:
+    return {
+        "ok": found.ok,
+        "entries": found.entries,
+        "checkpoint": found.checkpoint,
+        "broken": [_broken(one) for one in found.broken],
+        "suspects": [_broken(one) for one in found.suspects],
+        "published": [{"place": one.place, "size": one.size, "behind": one.behind} for one in found.published],
+    }
+
+
+def to_lines(found: LedgerVerification) -> Iterator[str]:
+    if found.ok:
+        yield f"{found.entries} entries: every signature, digest and proof holds"
+    else:
+        count = len(found.broken)
+        yield f"{found.entries} entries, {count} findings. Keep the log as it is; open an incident."
+    for one in found.broken:
+        yield f"  entry {one.seq}  {one.subject}: {one.kind.value}: {one.reason}"
+    for one in found.suspects:
+        yield f"  suspect: entry {one.seq}  {one.subject}: {one.reason}"
+    for place in found.published:
+        if place.behind:
+            yield f"  {place.place} lacks the newest {place.behind} entries; `assay audit publish` sends them"
+
+
+def _broken(one: Broken) -> JsonObject:
+    return {"seq": one.seq, "subject": one.subject, "kind": one.kind.value, "reason": one.reason}

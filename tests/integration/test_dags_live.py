@@ -12,6 +12,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ import pytest
 from assay.airflow_api import AirflowApi
 from assay.cli.run_follow import follow
 from assay.errors import AssayError
+from assay.json_types import JsonObject
 from assay.ledger import Ledger, LedgerEntry
 from assay.process_tree import end_processes, with_descendants
 from assay.records import Step, Verdict
@@ -37,14 +39,16 @@ import time
 from datetime import timedelta
 
 from airflow.sdk import DAG, Param
+from assay.digests import sha256_json
 from assay.records import Check, Step, StepReport, Subject, Verdict
 from assay.settings import load_settings
 from assay.spec_file import load_spec
-from operators.approval import RecordApprovalOperator, ask_approvers
+from operators.approval import ApproveOperator
 from operators.assets import drift_asset
 from operators.drift import SignalDriftOperator
 from operators.ray_release import ReleaseRayOperator
 from operators.station import StationOperator
+from tasks.decide_promotion import policy_json
 
 PRODUCTS = {Step.COLLECT: "raw", Step.EXPORT: "model", Step.WATCH: "window", Step.DEPLOY: "deployment"}
 
@@ -57,8 +61,10 @@ class Told(StationOperator):
             named = f"{self.step.value} {request.context.run_id}".encode()
             subject = Subject("x/toy", bench.store.put_bytes(named))
             products = {PRODUCTS[self.step]: subject} if self.step in PRODUCTS else {}
+            judged = ("model",) if self.step is Step.GATE and "model" in request.inputs else ()
+            facts = {"retrain": verdict is Verdict.FAILED, "policy_sha256": sha256_json(policy_json(spec))}
             return StepReport(self.step, spec.name, verdict, products=products, inputs=dict(request.inputs),
-                              checks=(Check("told", verdict, "as told"),), facts={"retrain": verdict is Verdict.FAILED})
+                              judged=judged, checks=(Check("told", verdict, "as told"),), facts=facts)
 
         return step
 
@@ -79,8 +85,8 @@ with DAG("toy.watch", params={"watch": "failed"}, is_paused_upon_creation=False)
 
 with DAG("toy.approved", is_paused_upon_creation=False):
     export, gate, register = stations(Step.EXPORT, Step.GATE, Step.REGISTER)
-    ask = ask_approvers(load_spec(load_settings().pipelines / "toy.yaml"))
-    export >> gate >> ask >> RecordApprovalOperator(pipeline="toy") >> register
+    approval = load_spec(load_settings().pipelines / "toy.yaml").approval
+    export >> gate >> ApproveOperator(pipeline="toy", approval=approval) >> register
 '''
 SPEC = """
 name: toy
@@ -277,26 +283,36 @@ def _kill_tasks(run_id: str) -> int:
     return killed
 
 
-def _scheduler_saw_the_end_of(settings: Settings, task_id: str, run_id: str) -> bool:
+def _scheduler_saw_the_end_of(settings: Settings, run_id: str, asked: int) -> bool:
     """An answer before that, which only a machine could give, looks to Airflow 3.3 like a task killed from outside."""
-    finished = f"TaskInstance Finished: dag_id=toy.approved, task_id={task_id}, run_id={run_id},"
-    return finished in (settings.home / "scheduler.log").read_text()
+    finished = f"TaskInstance Finished: dag_id=toy.approved, task_id=approve, run_id={run_id},"
+    return (settings.home / "scheduler.log").read_text().count(finished) >= asked
 
 
-@pytest.mark.parametrize(("user", "register"), [("bob", "success"), ("admin", "skipped")])
-def test_only_a_second_person_approves(
-    api: AirflowApi, airflow_url: str, settings: Settings, user: str, register: str
+def test_the_requester_is_asked_in_vain_and_a_second_person_approves(
+    api: AirflowApi, airflow_url: str, settings: Settings
 ) -> None:
-    run_id = f"approval-by-{user}"
+    run_id = "approval"
     api.trigger("toy.approved", run_id, {})
-    task = f"/dags/toy.approved/dagRuns/{run_id}/taskInstances/ask_approvers"
-    _wait(lambda: api._call("GET", task)["state"] == "awaiting_input", "the question")
-    _wait(lambda: _scheduler_saw_the_end_of(settings, "ask_approvers", run_id), "the end of the asking process")
-    person = AirflowApi(airflow_url, user, PASSWORD)
-    answer = {"chosen_options": ["Approve"], "params_input": {"reason": "looked"}}
-    person._call("PATCH", f"{task}/-1/hitlDetails", answer)
+    task = f"/dags/toy.approved/dagRuns/{run_id}/taskInstances/approve"
+    for asked, user in enumerate(("admin", "bob"), start=1):
+        _wait(lambda: api._call("GET", task)["state"] == "awaiting_input", "the question")
+        _wait(partial(_scheduler_saw_the_end_of, settings, run_id, asked), "the end of the asking process")
+        person = AirflowApi(airflow_url, user, PASSWORD)
+        answer: JsonObject = {"chosen_options": ["Approve"], "params_input": {"reason": "looked"}}
+        person._call("PATCH", f"{task}/-1/hitlDetails", answer)
+        _wait(partial(_have_answered, settings, run_id, asked), "the signed answer")
     assert follow(api, "toy.approved", run_id).state == "success"
-    states = {task.task_id: task.state for task in api.tasks("toy.approved", run_id)}
-    assert states["register"] == register
-    (entry,) = [entry for entry in _entries(settings, Step.APPROVE) if entry.context.run_id == run_id]
-    assert (entry.report.facts["responder"], entry.report.facts["requester"]) == (user, "admin")
+    assert {task.task_id: task.state for task in api.tasks("toy.approved", run_id)}["register"] == "success"
+    answers = [(entry.report.facts["responder"], entry.report.verdict) for entry in _answers(settings, run_id)]
+    assert answers == [("admin", Verdict.FAILED), ("bob", Verdict.PASSED)]
+
+
+def _have_answered(settings: Settings, run_id: str, count: int) -> bool:
+    return len(_answers(settings, run_id)) == count
+
+
+def _answers(settings: Settings, run_id: str) -> list[LedgerEntry]:
+    """Oldest first."""
+    found = [entry for entry in _entries(settings, Step.APPROVE) if entry.context.run_id == run_id]
+    return sorted(found, key=lambda entry: entry.seq)

@@ -23,6 +23,7 @@ os.environ.update(
     AIRFLOW__CORE__PLUGINS_FOLDER=str(_HOME / "plugins"),
     AIRFLOW__CORE__UNIT_TEST_MODE="False",
     AIRFLOW__DATABASE__SQL_ALCHEMY_CONN=f"sqlite:///{_HOME}/airflow.db",
+    AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_USERS="admin:admin,bob:op",
     AIRFLOW__OPENLINEAGE__DISABLED="True",
     ASSAY_TEST_AIRFLOW_PASSWORD="only-here",
     AIRFLOW__API_AUTH__JWT_SECRET="0" * 64,
@@ -45,7 +46,7 @@ def airflow_url(airflow_home: Path) -> Iterator[str]:
     import uvicorn
     from airflow.api_fastapi.app import create_app
 
-    passwords = {"admin": os.environ["ASSAY_TEST_AIRFLOW_PASSWORD"]}
+    passwords = dict.fromkeys(("admin", "bob"), os.environ["ASSAY_TEST_AIRFLOW_PASSWORD"])
     (airflow_home / "simple_auth_manager_passwords.json.generated").write_text(json.dumps(passwords))
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
@@ -64,7 +65,7 @@ _SPEC = """
 name: toy
 data: {collector: {sources: [{source: path, path: /nowhere}], reader: csv}}
 train: {model: 'toy_model_of_tests:Toy'}
-approval: {approvers: [admin]}
+approval: {approvers: [admin, bob], quorum: 2}
 """
 _MODEL = """
 from assay.sdk import TrainableModel

@@ -8,24 +8,26 @@ from assay.json_types import JsonObject
 from assay.lineage.database import Connection
 from assay.lineage.store import LineageStore
 
-# A jump from name to name, and for each one the last switch by then and the first one after: no switch between is read.
-_SERVED = """
+# From name to name by the index, over all switches of each.
+_NAMES = """
     WITH RECURSIVE names (name) AS (
-        (SELECT name FROM assay_lineage.servings WHERE %(name)s::text IS NULL OR name = %(name)s ORDER BY name LIMIT 1)
+        SELECT min(name) FROM assay_lineage.servings
         UNION ALL
-        SELECT next.name FROM names n CROSS JOIN LATERAL (
-            SELECT name FROM assay_lineage.servings WHERE %(name)s::text IS NULL AND name > n.name
-            ORDER BY name LIMIT 1) next
+        SELECT (SELECT min(name) FROM assay_lineage.servings WHERE name > n.name) FROM names n WHERE n.name IS NOT NULL
     )
+    SELECT name FROM names WHERE name IS NOT NULL
+"""
+# Of each name the last switch by then and the first one after.
+_SERVED = """
     SELECT s.name, s.version, s.model, s.deployment, s.step, s.run_id, s.at, after.at,
            coalesce((SELECT array_agg(DISTINCT a.by ORDER BY a.by) FROM assay_lineage.approvals a
                      WHERE a.model = s.model AND a.at <= s.at), '{}')
-    FROM names n
+    FROM unnest(%(names)s::text[]) AS asked (name)
     CROSS JOIN LATERAL (
-        SELECT * FROM assay_lineage.servings WHERE name = n.name AND at <= coalesce(%(at)s::timestamptz, now())
+        SELECT * FROM assay_lineage.servings WHERE name = asked.name AND at <= coalesce(%(at)s::timestamptz, now())
         ORDER BY at DESC, seq DESC LIMIT 1) s
     LEFT JOIN LATERAL (
-        SELECT at FROM assay_lineage.servings WHERE name = n.name AND at > coalesce(%(at)s::timestamptz, now())
+        SELECT at FROM assay_lineage.servings WHERE name = asked.name AND at > coalesce(%(at)s::timestamptz, now())
         ORDER BY at, seq LIMIT 1) after ON true
     WHERE s.step <> 'cut_out'
     ORDER BY s.name
@@ -63,15 +65,16 @@ class Served:
 def served(store: LineageStore, at: datetime | None = None, name: str | None = None) -> tuple[Served, ...]:
     """What served at `at` (default: now), of one name or of all."""
     with store.database.transaction() as connection:
-        return _served(connection, at, name)
+        names = [name] if name is not None else [row[0] for row in connection.execute(_NAMES)]
+        return _served(connection, at, names)
 
 
 def serving_at(connection: Connection, name: str, at: datetime | None) -> Served | None:
     """What is in service under `name`; None when nothing is."""
-    rows = _served(connection, at, name)
+    rows = _served(connection, at, [name])
     return rows[0] if rows else None
 
 
-def _served(connection: Connection, at: datetime | None, name: str | None) -> tuple[Served, ...]:
-    rows = connection.execute(_SERVED, {"at": at, "name": name})
+def _served(connection: Connection, at: datetime | None, names: list[str]) -> tuple[Served, ...]:
+    rows = connection.execute(_SERVED, {"at": at, "names": names})
     return tuple(Served(*row) for row in rows)

@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 import click
 
+from assay.cli.lineage_reconcile import reconcile
 from assay.cli.output import json_option, print_json
 from assay.cli.questions import coverage, diff, dora, exposure
 from assay.settings import load_settings
@@ -32,7 +33,7 @@ def lineage() -> None:
     """
 
 
-for _question in (diff, exposure, coverage, dora):
+for _question in (diff, exposure, coverage, dora, reconcile):
     lineage.add_command(_question)
 
 

@@ -96,7 +96,11 @@ CREATE TABLE IF NOT EXISTS assay_lineage.approvals (
 );
 CREATE INDEX IF NOT EXISTS approvals_model ON assay_lineage.approvals (model, at);
 
--- Runs whose events and statements did not agree when they were last compared.
+-- How far events and statements were compared, and the runs whose did not agree.
+CREATE TABLE IF NOT EXISTS assay_lineage.reconciled (
+    entries     bigint PRIMARY KEY,
+    received_at timestamptz NOT NULL
+);
 CREATE TABLE IF NOT EXISTS assay_lineage.disagreeing (
     run_id text PRIMARY KEY
 );

@@ -7,9 +7,12 @@ at all. Appending the same statement of the same run again returns the entry tha
 import contextlib
 from collections.abc import Iterator, Sequence
 from dataclasses import astuple
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
+from assay.audit.key_history import KeyHistory
+from assay.audit.key_statement import PIPELINE as KEYS
 from assay.checkpoint import Checkpoint
 from assay.digests import sha256_bytes
 from assay.errors import EngineUnavailable, IntegrityError, SpecError
@@ -20,7 +23,7 @@ from assay.ledger_tree import read_frontier, read_nodes
 from assay.merkle import Frontier, Leaves, consistency_path, inclusion_path, leaf_hash, perfect_nodes, prove
 from assay.records import Step, Verdict
 from assay.settings import Settings
-from assay.signing import Envelope, KeyRing
+from assay.signing import Envelope, KeyRing, KeyRole
 from assay.statement import StepRecord, stated_subjects
 
 if TYPE_CHECKING:
@@ -37,6 +40,7 @@ class Ledger:
 
     def __init__(self, connection: "psycopg.Connection[Any]", keys: KeyRing, mirror: Path) -> None:
         self.connection, self.keys, self.mirror = connection, keys, mirror
+        self._key_history = (-1, KeyHistory())
 
     @classmethod
     def open(cls, settings: Settings) -> Self:
@@ -81,16 +85,17 @@ class Ledger:
             self.connection.execute("SELECT pg_advisory_xact_lock(%s)", (_LOCK,))
             present = self._rows("WHERE idempotency_key = %s", (key,))
             if present:
-                return self._believed(present[0])
+                return self._believed(present)[0]
             frontier = self.frontier()
             self._heed_mirror()
+            self._heed_keys(frontier.size, envelope.keyid, record.ended_at)
             row = Row(frontier.size, record.ended_at, record.report.step.value, record.report.pipeline,
                       record.context.run_id, record.report.verdict.value, key, sha256_bytes(text),
                       text.decode())  # fmt: skip
             self._insert(row, record)
             note = self._add_checkpoint(frontier, leaf_hash(text))
         write_mirror(self.mirror, note, self.keys)
-        return self._believed(row)
+        return believe(row, self.keys)
 
     def find(
         self,
@@ -117,19 +122,22 @@ class Ledger:
                 values.append(value)
         where = f"WHERE {' AND '.join(clauses)}" if clauses else ""
         order = "DESC" if newest_first else "ASC"
-        return [self._believed(row) for row in self._rows(f"{where} ORDER BY seq {order} LIMIT %s", (*values, limit))]
+        return self._believed(self._rows(f"{where} ORDER BY seq {order} LIMIT %s", (*values, limit)))
 
     def with_sha256(self, sha256: str) -> LedgerEntry | None:
         """The entry whose envelope has this digest, verified; None where there is none. Raises IntegrityError."""
         found = self._rows("WHERE sha256 = %s", (sha256,))
-        return self._believed(found[0]) if found else None
+        return self._believed(found)[0] if found else None
 
     def entries(self, start: int = 0, limit: int | None = None) -> Iterator[LedgerEntry]:
         """Entries from `start` on, oldest first, each verified. Memory does not grow with the log."""
+        history = self.key_history()
         for count, row in enumerate(self.rows(start)):
             if limit is not None and count >= limit:
                 return
-            yield self._believed(row)
+            entry = believe(row, self.keys)
+            history.check(entry.keyid, entry.seq, entry.at)
+            yield entry
 
     def rows(self, start: int = 0, batch: int = 500) -> Iterator[Row]:
         """Rows from `start` on as the database has them, unverified."""
@@ -163,6 +171,16 @@ class Ledger:
     def consistency(self, old_size: int, size: int) -> list[bytes]:
         """Proof that the log of `old_size` is a prefix of that of `size` entries. Raises IndexError, IntegrityError."""
         return self._prove(consistency_path(old_size, size))
+
+    def key_history(self) -> KeyHistory:
+        """What the log says of keys up to now. Raises IntegrityError when such a statement does not hold."""
+        with _postgres_errors():
+            query = "SELECT coalesce(max(seq), -1) FROM assay_ledger.entries WHERE pipeline = %s"
+            (newest,) = self.connection.execute(query, (KEYS,)).fetchone() or (-1,)
+        if newest != self._key_history[0]:
+            rows = self._rows("WHERE pipeline = %s ORDER BY seq", (KEYS,))
+            self._key_history = (newest, KeyHistory.of(believe(row, self.keys) for row in rows))
+        return self._key_history[1]
 
     def frontier(self) -> Frontier:
         """The tree's right edge, on which the next append builds. Raises IntegrityError unless it was signed for."""
@@ -199,6 +217,14 @@ class Ledger:
         self.connection.execute("SELECT setval('assay_ledger.high_water', %s)", (grown.size,))
         return note
 
+    def _heed_keys(self, seq: int, keyid: str, at: datetime) -> None:
+        """Refuse what a key signed that may no longer sign, and to sign for the log with such a key."""
+        history = self.key_history()
+        if history.terms:
+            newest = self._one("SELECT max(at) FROM assay_ledger.entries")[0]
+            for signer in (keyid, self.keys.public_key(KeyRole.LEDGER).keyid):
+                history.check(signer, seq, max(newest, at))
+
     def _heed_mirror(self) -> None:
         """Refuse to grow a log that lost entries: the new ones would cover the traces."""
         outside = read_mirror(self.mirror, self.keys)
@@ -221,8 +247,11 @@ class Ledger:
         with _postgres_errors():
             return self.connection.execute(query.encode()).fetchone()
 
-    def _believed(self, row: Row) -> LedgerEntry:
-        return believe(row, self.keys)
+    def _believed(self, rows: Sequence[Row]) -> list[LedgerEntry]:
+        entries, history = [believe(row, self.keys) for row in rows], self.key_history()
+        for entry in entries:
+            history.check(entry.keyid, entry.seq, entry.at)
+        return entries
 
 
 @contextlib.contextmanager

@@ -37,9 +37,13 @@ class KeyHistory:
 
     @classmethod
     def of(cls, entries: Iterable[LedgerEntry]) -> Self:
-        """All statements about keys among `entries`, oldest first. Raises IntegrityError for one that says nothing."""
+        """All statements about keys among `entries`, oldest first.
+
+        Raises IntegrityError for one that says nothing, or whose own key may not be believed there.
+        """
         history = cls()
         for entry in entries:
+            history.check(entry.keyid, entry.seq, entry.at)
             history = history.after(entry)
         return history
 

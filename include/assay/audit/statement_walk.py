@@ -32,7 +32,7 @@ class StatementWalk:
             self._blame(place.seq, place.name, error)
             return
         name = stated_subjects(entry.report)[0].name
-        for check in (self._check_index, self._check_once, self._check_key, self._follow_keys):
+        for check in (self._check_index, self._check_once, self._check_key):
             try:
                 check(place, entry)
             except IntegrityError as error:
@@ -66,8 +66,10 @@ class StatementWalk:
         self._clock = max(self._clock or entry.at, entry.at)
         self._first_by_key.setdefault(entry.keyid, place.seq)
         self.history.check(entry.keyid, place.seq, self._clock)
+        self._follow_keys(place, entry)
 
     def _follow_keys(self, place: Place, entry: LedgerEntry) -> None:
+        """A statement about keys counts unless its own key does not."""
         before, self.history = self.history, self.history.after(entry)
         for keyid in self.history.terms.keys() - before.terms.keys():
             if keyid in self._first_by_key and self.history.term(keyid).enrolled_seq == place.seq:

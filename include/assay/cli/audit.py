@@ -6,6 +6,7 @@ from pathlib import Path
 import click
 
 from assay.audit.findings import LedgerVerification
+from assay.cli.audit_keys import keys, revoke, rotate
 from assay.cli.audit_proofs import check_proof, consistency, prove
 from assay.cli.open_ledger import open_ledger
 from assay.cli.output import json_option, print_json, say
@@ -19,20 +20,20 @@ def audit() -> None:
 
 @audit.command()
 @click.option("--bundle", type=click.Path(path_type=Path), help="Verify an exported bundle; needs no database.")
-@click.option("--keys", type=click.Path(path_type=Path), help="Folder of public keys you trust (with --bundle).")
+@click.option("--keys", "trusted", type=click.Path(path_type=Path), help="Folder of public keys you trust.")
 @click.option(
     "--checkpoint", "checkpoints", type=click.Path(path_type=Path), multiple=True,
     help="A signed checkpoint you got elsewhere (with --bundle); repeatable.",
 )  # fmt: skip
 @json_option
-def verify(bundle: Path | None, keys: Path | None, checkpoints: tuple[Path, ...], as_json: bool) -> None:
+def verify(bundle: Path | None, trusted: Path | None, checkpoints: tuple[Path, ...], as_json: bool) -> None:
     """Name what is broken, if anything, and what was done.
 
     Exit codes: 0 everything holds, 3 something does not.
     """
     from assay.audit.told import to_json, to_lines
 
-    found = _verify_file(bundle, keys, checkpoints) if bundle else _verify_here()
+    found = _verify_file(bundle, trusted, checkpoints) if bundle else _verify_here()
     if as_json:
         print_json(to_json(found))
     else:
@@ -86,7 +87,7 @@ def _verify_here() -> LedgerVerification:
         return verify_ledger(ledger, ledger.keys)
 
 
-def _verify_file(bundle: Path, keys: Path | None, checkpoints: tuple[Path, ...]) -> LedgerVerification:
+def _verify_file(bundle: Path, trusted: Path | None, checkpoints: tuple[Path, ...]) -> LedgerVerification:
     from assay.audit.bundle import verify_bundle
     from assay.audit.verifier import read_checkpoints
     from assay.signing import KeyRing
@@ -95,14 +96,14 @@ def _verify_file(bundle: Path, keys: Path | None, checkpoints: tuple[Path, ...])
         raise SpecError(
             f"{bundle}: expected a bundle, found no file; write one with `assay audit export --out {bundle}`"
         )
-    if keys is None:
+    if trusted is None:
         if checkpoints:
             raise SpecError("--checkpoint: expected --keys too, found none; name the folder of keys you trust")
         say("no --keys given: trusting the public keys inside the bundle, which proves only that it is self-consistent")
         return verify_bundle(bundle, None)
-    trusted = KeyRing.open_public(keys)
-    return verify_bundle(bundle, trusted, read_checkpoints(list(checkpoints), trusted))
+    public = KeyRing.open_public(trusted)
+    return verify_bundle(bundle, public, read_checkpoints(list(checkpoints), public))
 
 
-for _command in (prove, consistency, check_proof):
+for _command in (prove, consistency, check_proof, keys, rotate, revoke):
     audit.add_command(_command)

@@ -95,3 +95,29 @@ def test_proofs_are_written_and_checked_without_the_database(audit, ledger, keys
     inclusion.write_text(inclusion.read_text().replace("index 1", "index 2"))
     assert audit("check-proof", inclusion, "--keys", settings.keys)[0] == 3
     assert audit("check-proof", grown, "--keys", settings.keys)[0] == 2
+
+
+def test_keys_change_hands_by_command(audit, ledger, keys):
+    fill(ledger, keys, 1)
+    first = {key["role"]: key for key in json.loads(audit("keys", "--json")[1])["keys"]}
+    assert {(role, key["state"]) for role, key in first.items()} == {
+        (role, "in_use") for role in ("producer", "gate", "approver", "ledger")
+    }
+    code, out = audit("rotate-key", "gate", "--overlap", "2", "--json")
+    rotated = json.loads(out)
+    assert (code, rotated["old"], rotated["entry"]) == (0, first["gate"]["keyid"], 1)
+    code, out = audit("revoke-key", rotated["old"][:16], "--reason", "laptop lost", "--since", "2020-01-01", "--json")
+    assert (code, json.loads(out)["entry"]) == (0, 2)
+    states = {key["keyid"]: key["state"] for key in json.loads(audit("keys", "--json")[1])["keys"]}
+    assert (states[rotated["old"]], states[rotated["new"]]) == ("revoked", "in_use")
+    assert "laptop lost" in audit("keys")[1]
+    assert audit("verify")[0] == 0
+    assert audit("rotate-key", "janitor")[0] == 2
+    assert audit("revoke-key", rotated["new"], "--reason", "x", "--since", "yesterday")[0] == 2
+
+
+def test_verifier_is_written_once(audit, tmp_path):
+    out = tmp_path / "verify.pyz"
+    assert audit("verifier", "--out", out)[0] == 0
+    assert out.read_bytes().startswith(b"#!/usr/bin/env python3")
+    assert audit("verifier", "--out", out)[0] == 2

@@ -39,6 +39,9 @@ class Store(Protocol):
     def exists(self, sha256: str) -> bool:
         """Whether the object is there; says nothing of its bytes."""
 
+    def size(self, sha256: str) -> int:
+        """Its bytes in number. Raises IntegrityError where there is none."""
+
     def url(self, sha256: str) -> str:
         """Where the object lies, for people and for lineage."""
 
@@ -104,6 +107,9 @@ class FileStore:
     def exists(self, sha256: str) -> bool:
         return self._path(sha256).is_file()
 
+    def size(self, sha256: str) -> int:
+        return self._existing(sha256).stat().st_size
+
     def url(self, sha256: str) -> str:
         return self._path(sha256).as_uri()
 
@@ -160,6 +166,10 @@ class S3Store:
                 return False
             raise EngineUnavailable(f"{self.url(sha256)}: {error}; check the S3 credentials and bucket") from error
         return True
+
+    def size(self, sha256: str) -> int:
+        with _s3_errors(self.url(sha256)):
+            return int(self.client.head_object(Bucket=self.bucket, Key=self._key(sha256))["ContentLength"])
 
     def url(self, sha256: str) -> str:
         return f"s3://{self.bucket}/{self._key(sha256)}"

@@ -58,6 +58,16 @@ class RunName:
     is_asset_triggered: bool
 
 
+@dataclass(frozen=True)
+class Question:
+    """What a parked task asks people. body: in Markdown."""
+
+    dag_id: str
+    run_id: str
+    task_id: str
+    body: str
+
+
 @dataclass
 class AirflowApi:
     """url: without a trailing slash. sleep and clock are arguments so that waiting can be tested."""
@@ -178,6 +188,22 @@ class AirflowApi:
                 self._call("POST", "/assets/events", {"asset_id": asset["id"], "extra": extra})
                 return
         raise NotFound(f"{asset_name}: expected an asset of that name in Airflow, found none; is its DAG parsed?")
+
+    def questions(self, dag_id: str) -> list[Question]:
+        """What people are asked in runs of the DAG and nobody has answered, oldest first."""
+        path = f"/dags/{_quoted(dag_id)}/dagRuns/~/hitlDetails?response_received=false&order_by=created_at&limit=100"
+        waiting = cast("list[JsonObject]", self._call("GET", path)["hitl_details"])
+        asked = ((one, cast(JsonObject, one["task_instance"])) for one in waiting)
+        return [
+            Question(str(ti["dag_id"]), str(ti["dag_run_id"]), str(ti["task_id"]), str(one.get("body") or ""))
+            for one, ti in asked
+            if ti["state"] == "awaiting_input"
+        ]
+
+    def answer(self, question: Question, chosen: str, reason: str) -> None:
+        """Answer as the user of this API. Raises SpecError when Airflow refuses them or somebody was quicker."""
+        path = f"{_run_path(question.dag_id, question.run_id)}/taskInstances/{_quoted(question.task_id)}/-1/hitlDetails"
+        self._call("PATCH", path, {"chosen_options": [chosen], "params_input": {"reason": reason}})
 
     def _call(
         self, method: str, path: str, body: JsonObject | None = None, accepted: tuple[int, ...] = (200,)

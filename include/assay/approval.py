@@ -43,7 +43,7 @@ class Bound:
 
 @dataclass(frozen=True)
 class Decision:
-    """One signed answer. is_valid: every check of the answer passed; a rejection is never void."""
+    """One signed answer. is_valid: every check of it passed. flaws: what those say that did not."""
 
     person: str
     answer: str
@@ -52,6 +52,7 @@ class Decision:
     expires_at: datetime
     bound: Bound
     is_valid: bool
+    flaws: tuple[str, ...]
     seq: int
 
     @classmethod
@@ -66,8 +67,20 @@ class Decision:
             expires_at=datetime.fromisoformat(str(facts["expires_at"])),
             bound=Bound.from_json(cast(JsonObject, facts["bound"])),
             is_valid=entry.report.verdict is Verdict.PASSED,
+            flaws=tuple(check.detail for check in entry.report.checks if check.verdict is not Verdict.PASSED),
             seq=entry.seq,
         )
+
+    def to_json(self) -> JsonObject:
+        return {
+            "person": self.person,
+            "answer": self.answer,
+            "reason": self.reason,
+            "at": self.at.isoformat(),
+            "valid": self.is_valid,
+            "flaws": list(self.flaws),
+            "entry": self.seq,
+        }
 
 
 @dataclass(frozen=True)

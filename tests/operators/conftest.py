@@ -65,7 +65,7 @@ _SPEC = """
 name: toy
 data: {collector: {sources: [{source: path, path: /nowhere}], reader: csv}}
 train: {model: 'toy_model_of_tests:Toy'}
-approval: {approvers: [admin, bob], quorum: 2}
+approval: {approvers: [admin]}
 """
 _MODEL = """
 from assay.sdk import TrainableModel

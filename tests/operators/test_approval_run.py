@@ -1,5 +1,6 @@
 """People answer through Airflow's REST API; each answer is signed with the approver's key before the run goes on."""
 
+import json
 import os
 import subprocess
 import sys
@@ -10,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from assay.airflow_api import AirflowApi
+from assay.airflow_api import AirflowApi, Question
 from assay.approval import decisions_after
 from assay.decision import latest_gate
 from assay.records import Step, Subject, Verdict
@@ -29,22 +30,22 @@ from operators.station import StationOperator
 from tasks.approve_promotion import approved_now
 from tasks.decide_promotion import policy_json
 
-MODEL = Subject("model/toy", "b" * 64)
+MODEL = Subject("model/voted", "b" * 64)
 
 
 def export(request, bench):
-    return StepReport(Step.EXPORT, "toy", Verdict.PASSED, products={"model": MODEL})
+    return StepReport(Step.EXPORT, "voted", Verdict.PASSED, products={"model": MODEL})
 
 
 def gate(request, bench):
     facts = {"policy_sha256": sha256_json(policy_json(request.spec))}
-    return StepReport(Step.GATE, "toy", Verdict.PASSED, inputs={"model": MODEL}, judged=("model",), facts=facts,
+    return StepReport(Step.GATE, "voted", Verdict.PASSED, inputs={"model": MODEL}, judged=("model",), facts=facts,
                       checks=(Check("told", Verdict.PASSED, "as told"),))
 
 
 def register(request, bench):
     standing, bound = approved_now(request, bench)
-    return StepReport(Step.REGISTER, "toy", Verdict.PASSED, products={"registered": MODEL},
+    return StepReport(Step.REGISTER, "voted", Verdict.PASSED, products={"registered": MODEL},
                       facts={"approved_by": list(standing.approved_by), "version": 1, "alias": None})
 
 
@@ -53,12 +54,19 @@ class Done(StationOperator):
         return {Step.EXPORT: export, Step.GATE: gate, Step.REGISTER: register}[self.step]
 
 
-with DAG(dag_id="toy.approved"):
-    export_, gate_, register_ = (Done(pipeline="toy", step=step) for step in (Step.EXPORT, Step.GATE, Step.REGISTER))
-    spec = load_spec(load_settings().pipelines / "toy.yaml")
-    export_ >> gate_ >> ApproveOperator(pipeline="toy", approval=spec.approval) >> register_
+with DAG(dag_id="voted.train"):
+    export_, gate_, register_ = (Done(pipeline="voted", step=step) for step in (Step.EXPORT, Step.GATE, Step.REGISTER))
+    spec = load_spec(load_settings().pipelines / "voted.yaml")
+    export_ >> gate_ >> ApproveOperator(pipeline="voted", approval=spec.approval) >> register_
 '''
-MODEL = Subject("model/toy", "b" * 64)
+MODEL = Subject("model/voted", "b" * 64)
+SPEC = """
+name: voted
+data: {collector: {sources: [{source: path, path: /nowhere}], reader: csv}}
+train: {model: 'toy_model_of_tests:Toy'}
+approval: {approvers: [admin, bob], quorum: 2}
+"""
+_told_by_command: list[tuple[int, str, str]] = []
 
 
 @pytest.mark.parametrize(
@@ -70,31 +78,36 @@ def test_answers_are_signed_and_decide_and_outlive_airflows_records(
     airflow_url: str,
     airflow_home: Path,
     bench: Workbench,
+    tmp_path: Path,
     answers: tuple[tuple[str, str], ...],
     register: str,
 ) -> None:
     people = threading.Thread(target=_answer_in_turn, args=(airflow_url, answers), daemon=True)
+    (tmp_path / "voted.yaml").write_text(SPEC)
     dag = draw(DAG_FILE)
     people.start()
     ended = dag.test()
-    people.join(timeout=10)
+    people.join(timeout=120)
+    code, told, said = _told_by_command.pop()
+    assert code == 0, said
+    assert json.loads(told)["reached"] is (register == "success")
     assert {ti.task_id: str(ti.state) for ti in ended.get_task_instances()} == {
         "export": "success",
         "gate": "success",
         "approve": "success",
         "register": register,
     }
-    told = _decisions(bench)
-    assert [(d.person, d.answer, d.reason) for d in told] == [(*answer, "seen") for answer in answers]
-    entries = bench.ledger.find(step=Step.APPROVE, pipeline="toy")
+    decisions = _decisions(bench)
+    assert [(d.person, d.answer, d.reason) for d in decisions] == [(*answer, "seen") for answer in answers]
+    entries = bench.ledger.find(step=Step.APPROVE, pipeline="voted")
     assert {entry.role for entry in entries} == {KeyRole.APPROVER}
     assert {entry.report.facts["requester"] for entry in entries}.isdisjoint({"", "admin", "bob"})
-    registered = bench.ledger.find(step=Step.REGISTER, pipeline="toy", verdict=Verdict.PASSED)
+    registered = bench.ledger.find(step=Step.REGISTER, pipeline="voted", verdict=Verdict.PASSED)
     assert [entry.report.facts["approved_by"] for entry in registered] == [["admin", "bob"]] * (register == "success")
 
     _clean_airflows_records()
     assert _rows_of_answers(airflow_home) == 0
-    assert _decisions(bench) == told
+    assert _decisions(bench) == decisions
 
 
 def _decisions(bench: Workbench) -> Any:
@@ -102,22 +115,32 @@ def _decisions(bench: Workbench) -> Any:
 
 
 def _answer_in_turn(url: str, answers: tuple[tuple[str, str], ...]) -> None:
-    for person, answer in answers:
-        api = AirflowApi(url, person, os.environ["ASSAY_TEST_AIRFLOW_PASSWORD"], patience_seconds=5)
-        _answer_when_asked(api, answer)
+    """The first as Airflow's page does it, the second by the command."""
+    (first, answer), (second, word) = answers
+    password = os.environ["ASSAY_TEST_AIRFLOW_PASSWORD"]
+    api = AirflowApi(url, first, password, patience_seconds=5)
+    api.answer(_question(api), answer, "seen")
+    _question(api)
+    login = {"ASSAY_AIRFLOW_URL": url, "ASSAY_AIRFLOW_USERNAME": second, "ASSAY_AIRFLOW_PASSWORD": password}
+    command = [str(Path(sys.executable).with_name("assay")), "approve", "voted", "--reason", "seen", "--json"]
+    done = subprocess.run(
+        [*command, "--yes" if word == "Approve" else "--no"],
+        env={**os.environ, **login},
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    _told_by_command.append((done.returncode, done.stdout, done.stderr))
 
 
-def _answer_when_asked(api: AirflowApi, answer: str) -> None:
-    deadline = time.monotonic() + 30
+def _question(api: AirflowApi) -> Question:
+    deadline = time.monotonic() + 60
     while time.monotonic() < deadline:
-        waiting: Any = api._call("GET", "/dags/toy.approved/dagRuns/~/hitlDetails?response_received=false")
-        parked = [one for one in waiting["hitl_details"] if one["task_instance"]["state"] == "awaiting_input"]
-        for detail in parked:
-            ti = detail["task_instance"]
-            path = f"/dags/{ti['dag_id']}/dagRuns/{ti['dag_run_id']}/taskInstances/{ti['task_id']}/-1/hitlDetails"
-            api._call("PATCH", path, {"chosen_options": [answer], "params_input": {"reason": "seen"}})
-            return
+        for question in api.questions("voted.train"):
+            return question
         time.sleep(0.5)
+    raise TimeoutError("nobody was asked")
 
 
 def _clean_airflows_records() -> None:

@@ -73,9 +73,9 @@ class ModelAnswer(BaseModel):
 
 
 class TouchedAnswer(NodeAnswer):
-    """reach: `learned` where it is an ingredient, `measured` where it was only held against."""
+    """reach: `ingredient`: a model has learned from it; `measured`: it was only held against it."""
 
-    reach: Literal["learned", "measured"]
+    reach: Literal["ingredient", "measured"]
 
 
 class SpanAnswer(BaseModel):

@@ -63,7 +63,8 @@ def exposure(ref: str, at: str | None, as_json: bool) -> None:
     assay lineage exposure dataset/spam@f4d82b87c522 --at 2026-03-03T12:00Z
 
     Every version and model it touched, and from when to when which deployment served such a model.
-    `learned`: it is an ingredient. `measured`: the model was only held against it, as against a holdout.
+    `ingredient`: a model has learned from it. `measured`: the model was only held against it, as
+    against a holdout.
     A row that was kept out before training touched the versions before, and no model.
     """
     from assay.cli.answers import exposure_lines

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import Enum
 
+from assay.evidence_chain import evidence_chain
 from assay.json_types import Json, JsonObject
 from assay.ledger import Ledger, LedgerEntry
 from assay.lineage.spans import spans_of
@@ -83,6 +84,7 @@ def coverage(
         *(hole for entry in stated for hole in _in_statement(entry)),
         *_not_attacked(dossier),
         *_stale(dossier, now, max_age),
+        *_contradicted(dossier, ledger),
         *_unwatched(dossier, ledger, lineage),
     )
     checked = sum(check.verdict is not Verdict.NOT_CHECKED for entry in stated for check in entry.report.checks)
@@ -145,17 +147,22 @@ def _not_attacked(dossier: Dossier) -> Iterator[Hole]:
 
 
 def _stale(dossier: Dossier, now: datetime, max_age: timedelta) -> Iterator[Hole]:
-    gate = dossier.statements.get(Step.GATE)
     for step, entry in dossier.statements.items():
-        if entry is None:
-            continue
-        if now - entry.at > max_age:
+        if entry is not None and now - entry.at > max_age:
             days = (now - entry.at) / timedelta(days=1)
             words = f"stated {days:.0f} days ago, more than {max_age / timedelta(days=1):.0f}"
             yield Hole(Kind.STALE, step, step.value, words, entry.seq)
-        if gate is not None and entry.seq > gate.seq and entry.report.verdict is not Verdict.PASSED:
-            words = f"it says {entry.report.verdict.value}; the gate's entry {gate.seq} decided before it"
-            yield Hole(Kind.STALE, step, step.value, words, entry.seq)
+
+
+def _contradicted(dossier: Dossier, ledger: Ledger) -> Iterator[Hole]:
+    """The same thing was looked at again since, and the newest word is not a pass."""
+    for step, entry in evidence_chain(ledger, dossier.model).items():
+        behind = dossier.statements.get(step)
+        if entry is not None and behind is not None and entry.seq > behind.seq:
+            verdict = entry.report.verdict
+            if verdict is not Verdict.PASSED:
+                words = f"a newer statement says {verdict.value}; the model rests on entry {behind.seq}"
+                yield Hole(Kind.STALE, step, step.value, words, entry.seq)
 
 
 def _unwatched(dossier: Dossier, ledger: Ledger, lineage: LineageStore) -> Iterator[Hole]:

@@ -86,7 +86,7 @@ def diff_models(reference_a: str, reference_b: str, ledger: Ledger, lineage: Lin
         b=b,
         roles=diff_roles(a, b, store),
         sources=diff_sources(a, b),
-        code=tuple(_code(step, a, b) for step in a.statements),
+        code=tuple(_code(step, a, b) for step in a.statements if a.statements[step] or b.statements[step]),
         parameters=diff_parameters(a, b),
         environment=diff_environments(a, b, store),
         verdicts=diff_verdicts(a, b),

@@ -1,11 +1,15 @@
-"""All that the ledger states of one model, found by whatever name a person gives it."""
+"""All that the ledger states of one model, found by whatever name a person gives it.
+
+Data may be collected, screened and split again, alike, by later runs. What counts here is what this model's gate
+judged; where no gate spoke, what the run that exported it stated.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
 from assay.errors import SpecError
-from assay.evidence_chain import evidence_chain
+from assay.evidence_chain import Pick, evidence_chain, newest_statement
 from assay.json_types import JsonObject
 from assay.ledger import Ledger, LedgerEntry
 from assay.lineage.refs import resolve
@@ -15,9 +19,9 @@ from assay.records import Step, Subject, Verdict
 
 @dataclass(frozen=True)
 class Dossier:
-    """The newest word counts: of each step the newest statement on what the step after it cites.
+    """statements: of each step the one behind this model; None where the ledger holds none.
 
-    statements: None where the ledger holds none. registered: statements that gave it a version, oldest first.
+    registered: statements that gave it a version, oldest first.
     """
 
     model: Subject
@@ -60,13 +64,26 @@ def open_dossier(reference: str, ledger: Ledger, lineage: LineageStore) -> Dossi
         )
     model = exported[0].report.products["model"]
     registered = ledger.find(subject_sha256=model.sha256, step=Step.REGISTER, newest_first=False)
-    decided = {step: _newest(ledger, step, model) for step in (Step.GATE, Step.APPROVE)}
+    gate = newest_statement(ledger, Step.GATE, model)
     return Dossier(
         model=model,
-        statements={**evidence_chain(ledger, model), **decided},
+        statements={
+            **evidence_chain(ledger, model, _behind(exported[0], gate)),
+            Step.GATE: gate,
+            Step.APPROVE: newest_statement(ledger, Step.APPROVE, model),
+        },
         registered=tuple(entry for entry in registered if entry.report.verdict is Verdict.PASSED),
     )
 
 
-def _newest(ledger: Ledger, step: Step, model: Subject) -> LedgerEntry | None:
-    return next(iter(ledger.find(subject_sha256=model.sha256, step=step, limit=1)), None)
+def _behind(exported: LedgerEntry, gate: LedgerEntry | None) -> Pick:
+    """What the gate judged, else what the model's own run stated, else the newest."""
+    told = gate.report.facts.get("input_attestations") if gate else None
+    judged = frozenset(map(str, told)) if isinstance(told, list) else frozenset[str]()
+
+    def pick(ledger: Ledger, step: Step, subject: Subject | None) -> LedgerEntry | None:
+        found = ledger.find(subject_sha256=subject.sha256, step=step) if subject is not None else []
+        rank = [(entry.sha256 in judged, entry.context.run_id == exported.context.run_id, entry.seq) for entry in found]
+        return found[rank.index(max(rank))] if found else None
+
+    return pick

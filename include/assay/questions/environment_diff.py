@@ -52,7 +52,8 @@ class EnvironmentDiff:
 
 def diff_environments(a: Dossier, b: Dossier, store: Store) -> EnvironmentDiff:
     """Raises IntegrityError when a list was changed."""
-    steps = tuple(StepEnvironments(step, _digest(a, step), _digest(b, step)) for step in a.statements)
+    pairs = ((step, _digest(a, step), _digest(b, step)) for step in a.statements)
+    steps = tuple(StepEnvironments(*pair) for pair in pairs if any(pair[1:]))
     wanted = {digest for step in steps if step.a != step.b for digest in (step.a, step.b) if digest}
     lists = {digest: _packages(store.read(digest)) for digest in sorted(wanted) if store.exists(digest)}
     found: dict[tuple[str, str | None, str | None], list[str]] = {}

@@ -19,13 +19,17 @@ from assay.lineage.walk import MOST_NODES, Direction, Edge, Node, Walk
 from assay.settings import Settings
 
 _ENDS = ("deployment", "actor")
-_MEASURING = ("export", "watch")  # steps that hold a dataset against what they make; nothing learns from it
+_MEASURING = ("export", "watch")  # steps that hold a dataset against what they make
+_FROZEN = (".holdout", ".recent")  # what a split keeps out of the training rows that it makes
 
 
 class Reach(str, Enum):
-    """LEARNED: it is an ingredient. MEASURED: it was held against it only, as a holdout is."""
+    """INGREDIENT: it is part of what the thing is made of: a model has learned from it.
 
-    LEARNED = "learned"
+    MEASURED: it was held against the thing, as a holdout is; nothing was learned from it.
+    """
+
+    INGREDIENT = "ingredient"
     MEASURED = "measured"
 
 
@@ -78,7 +82,7 @@ class Exposure:
     @property
     def is_live(self) -> bool:
         """Whether a model that learned from it serves."""
-        return any(model.is_live and model.touched.reach is Reach.LEARNED for model in self.models)
+        return any(model.is_live and model.touched.reach is Reach.INGREDIENT for model in self.models)
 
     def to_json(self) -> JsonObject:
         return {
@@ -121,23 +125,31 @@ def _exposed(connection: Connection, models: Iterable[Touched], at: datetime | N
 
 def _touched(walk: Walk) -> tuple[Touched, ...]:
     """What the walk reached by ways of ingredients, oldest first."""
-    types = {node.id: node.type for node in walk.nodes}
-    found = dict.fromkeys(walk.seeds, Reach.LEARNED)
+    nodes = {node.id: node for node in walk.nodes}
+    found = dict.fromkeys(walk.seeds, Reach.INGREDIENT)
     # Edges come oldest first, but those of one moment in any order: go over them until nothing is added.
-    edges = [edge for edge in walk.edges if edge.origin in walk.seeds or types[edge.origin] not in _ENDS]
-    while sum(_go_along(edge, types, found) for edge in edges):
+    edges = [edge for edge in walk.edges if edge.origin in walk.seeds or nodes[edge.origin].type not in _ENDS]
+    while sum(_go_along(edge, nodes, found) for edge in edges):
         pass
     return tuple(Touched(node, found[node.id]) for node in walk.nodes if node.id in found)
 
 
-def _go_along(edge: Edge, types: Mapping[str, str], found: dict[str, Reach]) -> bool:
+def _go_along(edge: Edge, nodes: Mapping[str, Node], found: dict[str, Reach]) -> bool:
     """Whether that told something new of the edge's result."""
     if edge.origin not in found:
         return False
-    measures = types[edge.origin] == "dataset" and edge.job.rpartition(".")[2] in _MEASURING
-    reach = Reach.MEASURED if measures else found[edge.origin]
+    reach = Reach.MEASURED if _measures(edge, nodes) else found[edge.origin]
     known = found.get(edge.result)
-    if known in (Reach.LEARNED, reach):
+    if known in (Reach.INGREDIENT, reach):
         return False
     found[edge.result] = reach
     return True
+
+
+def _measures(edge: Edge, nodes: Mapping[str, Node]) -> bool:
+    """Whether the step held the data against what it made, instead of making it of them."""
+    origin, step = nodes[edge.origin], edge.job.rpartition(".")[2]
+    if origin.type != "dataset":
+        return False
+    kept_out = origin.name.endswith(_FROZEN) and nodes[edge.result].name.endswith(".train")
+    return step in _MEASURING or (step == "split" and kept_out)

@@ -19,7 +19,10 @@ _OF_THE_BEST = ("parameters", "seed")
 
 @dataclass(frozen=True)
 class ParameterDiff:
-    """name: STEP.KEY, dotted where it is nested. a, b: JSON values, None where a model's statement has none."""
+    """name: STEP.KEY, or given.KEY for what a person gave the run; dotted where it is nested.
+
+    a, b: JSON values, None where a model's statement has none.
+    """
 
     name: str
     a: Json
@@ -44,8 +47,8 @@ def _parameters(dossier: Dossier) -> Iterator[tuple[str, Json]]:
         if entry is None:
             continue
         facts, name = entry.report.facts, step.value
-        yield from _flat(f"{name}.given", dict(entry.record.parameters))
-        if step is Step.TRAIN:
+        if step is Step.TRAIN:  # one run, one set of given parameters
+            yield from _flat("given", dict(entry.record.parameters))
             yield f"{name}.seed", entry.record.seed
         for key in _DECIDING.get(step, ()):
             if key in facts:

@@ -109,8 +109,8 @@ def send_all(port: int, batches: Batches) -> None:
     connection = connect(port)
     for batch in batches:
         status, answer = request(connection, "POST", "/api/v1/lineage/batch", b"[" + b",".join(batch) + b"]")
-        if status not in (200, 201):
-            raise SystemExit(f"the receiver answered {status}: {answer[:500]!r}")
+        if status != 200 or json.loads(answer)["summary"]["new"] != len(batch):
+            raise SystemExit(f"the receiver did not keep {len(batch)} events, it answered {status}: {answer[:500]!r}")
 
 
 def keep_all(url: str, batches: Batches) -> None:

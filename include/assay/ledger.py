@@ -5,9 +5,10 @@ at all. Appending the same statement of the same run again returns the entry tha
 """
 
 import contextlib
+import logging
 from collections.abc import Iterator, Sequence
 from dataclasses import astuple
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
@@ -17,10 +18,13 @@ from assay.checkpoint import Checkpoint
 from assay.digests import sha256_bytes
 from assay.errors import EngineUnavailable, IntegrityError, SpecError
 from assay.ledger_entry import LedgerEntry, Row, believe, idempotency_key, read_signed, role_of
-from assay.ledger_mirror import read_mirror, write_mirror
 from assay.ledger_tables import COLUMNS
 from assay.ledger_tree import read_frontier, read_nodes
 from assay.merkle import Frontier, Leaves, consistency_path, inclusion_path, leaf_hash, perfect_nodes, prove
+from assay.publishing.file_place import FilePlace
+from assay.publishing.open_places import open_places
+from assay.publishing.place import Place
+from assay.publishing.publish import Sent, publish_checkpoint
 from assay.records import Step, Verdict
 from assay.settings import Settings
 from assay.signing import Envelope, KeyRing, KeyRole
@@ -31,15 +35,20 @@ if TYPE_CHECKING:
 
 __all__ = ["Ledger", "LedgerEntry", "role_of"]
 
+_log = logging.getLogger(__name__)
 _LOCK = 0x6C656467  # one writer at a time, over all processes
 _SCHEMA = Path(__file__).with_name("ledger_schema.sql")
 
 
 class Ledger:
-    """The log, over one connection."""
+    """The log, over one connection. mirror: a file outside the database that always has the newest checkpoint."""
 
-    def __init__(self, connection: "psycopg.Connection[Any]", keys: KeyRing, mirror: Path) -> None:
-        self.connection, self.keys, self.mirror = connection, keys, mirror
+    def __init__(
+        self, connection: "psycopg.Connection[Any]", keys: KeyRing, mirror: Path, places: Sequence[Place] = ()
+    ) -> None:
+        self.connection, self.keys = connection, keys
+        self.mirror = FilePlace(mirror, keys)
+        self.places: tuple[Place, ...] = (self.mirror, *places)
         self._key_history = (-1, KeyHistory())
 
     @classmethod
@@ -64,7 +73,10 @@ class Ledger:
         except psycopg.ProgrammingError:
             # Its words may repeat the password.
             raise SpecError("ASSAY_DATABASE_URL: expected postgresql://USER:PASSWORD@HOST:PORT/NAME; mend it") from None
-        ledger = cls(connection, KeyRing.open(settings.keys), settings.keys / "checkpoint")
+        keys = KeyRing.open(settings.keys)
+        ledger = cls(
+            connection, keys, settings.keys / "checkpoint", open_places(settings, keys, lambda: datetime.now(UTC))
+        )
         ledger._make_schema()
         return ledger
 
@@ -94,8 +106,16 @@ class Ledger:
                       text.decode())  # fmt: skip
             self._insert(row, record)
             note = self._add_checkpoint(frontier, leaf_hash(text))
-        write_mirror(self.mirror, note, self.keys)
+        for sent in self.publish(note):
+            if sent.problem:
+                _log.warning("checkpoint of %d entries not published: %s; `assay audit publish` sends it again",
+                             sent.size, sent.problem)  # fmt: skip
         return believe(row, self.keys)
+
+    def publish(self, note: str) -> list[Sent]:
+        """Send a checkpoint to every place outside. One that fails says so in its answer."""
+        with _postgres_errors():
+            return publish_checkpoint(self.connection, self.places, note, self.keys)
 
     def find(
         self,
@@ -227,15 +247,15 @@ class Ledger:
 
     def _heed_mirror(self) -> None:
         """Refuse to grow a log that lost entries: the new ones would cover the traces."""
-        outside = read_mirror(self.mirror, self.keys)
+        outside = self.mirror.newest(0)
         if outside is None:
             return
         query = "SELECT note FROM assay_ledger.checkpoints WHERE size = %s"
         found = self.connection.execute(query, (outside.size,)).fetchone()
         if found is None or Checkpoint.verified(found[0], self.keys) != outside:
             raise IntegrityError(
-                f"ledger: {self.mirror} signs for {outside.size} entries that the database does not have as they were; "
-                "nothing was appended: run `assay audit verify`, restore the database from a backup"
+                f"ledger: {self.mirror.path} signs for {outside.size} entries that the database does not have as they "
+                "were; nothing was appended: run `assay audit verify`, restore the database from a backup"
             )
 
     def _rows(self, clause: str, values: tuple[str | int, ...]) -> list[Row]:

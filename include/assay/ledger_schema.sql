@@ -31,6 +31,14 @@ CREATE TABLE IF NOT EXISTS assay_ledger.checkpoints (
     nodes bytea[] NOT NULL
 );
 
+-- Which checkpoints were published where: a place that holds less than it was given was rolled back.
+CREATE TABLE IF NOT EXISTS assay_ledger.publications (
+    place text NOT NULL,
+    size bigint NOT NULL,
+    at timestamptz NOT NULL DEFAULT now(),
+    PRIMARY KEY (place, size)
+);
+
 -- How many entries were ever counted: deleting rows does not lower it, restoring a backup brings the backup's own.
 CREATE SEQUENCE IF NOT EXISTS assay_ledger.high_water;
 
@@ -42,7 +50,7 @@ END $$;
 DO $$
 DECLARE kind text;
 BEGIN
-    FOREACH kind IN ARRAY ARRAY['entries', 'subjects', 'checkpoints'] LOOP
+    FOREACH kind IN ARRAY ARRAY['entries', 'subjects', 'checkpoints', 'publications'] LOOP
         IF NOT EXISTS (SELECT 1 FROM pg_trigger WHERE tgname = 'append_only_' || kind) THEN
             EXECUTE format('CREATE TRIGGER append_only_%1$s BEFORE UPDATE OR DELETE OR TRUNCATE
                 ON assay_ledger.%1$s FOR EACH STATEMENT EXECUTE FUNCTION assay_ledger.refuse_edit()', kind);

@@ -9,11 +9,11 @@ from assay.audit.findings import Broken, Kind, LedgerVerification
 from assay.audit.outside import Outside
 from assay.audit.place import Place
 from assay.audit.verify_log import verify_log
-from assay.checkpoint import Checkpoint
-from assay.errors import IntegrityError
+from assay.errors import EngineUnavailable, IntegrityError
 from assay.ledger import Ledger
-from assay.ledger_mirror import read_mirror
 from assay.ledger_tables import LogTables
+from assay.publishing.place import Place as PublishingPlace
+from assay.publishing.publish import published_sizes
 from assay.signing import KeyRing
 
 __all__ = ["Broken", "Kind", "LedgerVerification", "verify_ledger"]
@@ -21,11 +21,13 @@ __all__ = ["Broken", "Kind", "LedgerVerification", "verify_ledger"]
 
 def verify_ledger(ledger: Ledger, keys: KeyRing) -> LedgerVerification:
     """Walk the log of one moment."""
-    # What lies outside was written after its entry was committed: read first, it never covers more than the snapshot.
-    outside = _outside(ledger, keys)
+    # An entry is committed, then its checkpoint published, then that is recorded: read in the other order, so that
+    # nothing which happens meanwhile looks like tampering.
+    recorded = published_sizes(ledger.connection)
+    outside = [_outside(place, recorded.get(place.url, 0)) for place in ledger.places]
     with ledger.snapshot():
         tables = LogTables(ledger.connection)
-        return verify_log(lambda: places(tables), keys, [outside], tables.high_water())
+        return verify_log(lambda: places(tables), keys, outside, tables.high_water())
 
 
 def places(tables: LogTables) -> Iterator[Place]:
@@ -47,11 +49,12 @@ def places(tables: LogTables) -> Iterator[Place]:
             )
 
 
-def _outside(ledger: Ledger, keys: KeyRing) -> Outside:
-    checkpoint: Checkpoint | None = None
-    problem: IntegrityError | None = None
+def _outside(place: PublishingPlace, recorded: int) -> Outside:
+    if not place.is_readable:
+        return Outside(place.url, None, recorded=recorded, is_read=False)
     try:
-        checkpoint = read_mirror(ledger.mirror, keys)
+        return Outside(place.url, place.newest(recorded), recorded=recorded)
     except IntegrityError as error:
-        problem = error
-    return Outside(str(ledger.mirror), checkpoint, problem)
+        return Outside(place.url, None, error, recorded)
+    except EngineUnavailable as error:
+        return Outside(place.url, None, recorded=recorded, is_read=False, unread=str(error))

@@ -46,6 +46,10 @@ class Settings(BaseSettings):
         default="python", description="backend written into config.pbtxt: python or onnxruntime"
     )
     capture_url: str = Field(default="", description="where served requests are captured: file:///FOLDER")
+    checkpoint_publish: str = Field(
+        default="", description="where signed checkpoints go: file:///FILE, s3://BUCKET/PREFIX?lock_days=N, https://…"
+    )
+    checkpoint_secret: SecretStr = Field(default=SecretStr(""), description="key of the webhook's HMAC")
     api_url: str = ""
     api_token: SecretStr = SecretStr("")
 

@@ -11,7 +11,6 @@ from hypothesis import strategies as st
 
 from assay.checkpoint import ORIGIN, Checkpoint
 from assay.errors import IntegrityError
-from assay.ledger_mirror import read_mirror, write_mirror
 from assay.signing import KeyRing, KeyRole
 
 states = st.builds(Checkpoint, st.integers(0, 2**62), st.binary(min_size=32, max_size=32))
@@ -78,20 +77,3 @@ def test_only_a_ledger_key_signs_for_the_log(keys, tmp_path):
     stranger = KeyRing.open(tmp_path / "other")
     with pytest.raises(IntegrityError, match="unknown key"):
         Checkpoint.verified(Checkpoint(3, b"r" * 32).signed(stranger), keys)
-
-
-def test_mirror_never_goes_back(keys, tmp_path):
-    large, small = Checkpoint(5, b"a" * 32), Checkpoint(4, b"b" * 32)
-    for state in (large, small):
-        write_mirror(tmp_path / "checkpoint", state.signed(keys), keys)
-    assert read_mirror(tmp_path / "checkpoint", keys) == large
-
-
-def test_mirror_with_any_flipped_byte_is_rejected(keys, tmp_path):
-    path = tmp_path / "checkpoint"
-    write_mirror(path, Checkpoint(5, b"a" * 32).signed(keys), keys)
-    whole = path.read_bytes()
-    for place in range(len(Checkpoint(5, b"a" * 32).body())):
-        path.write_bytes(whole[:place] + bytes([whole[place] ^ 0x80]) + whole[place + 1 :])
-        with pytest.raises(IntegrityError, match=str(path)):
-            read_mirror(path, keys)

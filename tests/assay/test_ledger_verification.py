@@ -94,7 +94,7 @@ def test_another_spelling_of_an_envelope_is_not_returned(ledger, keys):
 
 def test_unreadable_mirror_is_a_finding(ledger, keys):
     fill(ledger, keys)
-    ledger.mirror.write_bytes(b"\xff\xfe")
+    ledger.mirror.path.write_bytes(b"\xff\xfe")
     assert verify_ledger(ledger, keys).broken[0].subject == "checkpoint"
 
 

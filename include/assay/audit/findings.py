@@ -35,11 +35,16 @@ class Broken:
 
 @dataclass(frozen=True)
 class Publication:
-    """What a place outside the database holds. size: of its newest checkpoint. behind: entries it does not cover."""
+    """What a place outside the database holds. size: of its newest checkpoint. behind: entries it does not cover.
+
+    is_read: False where it could not be read back; size is then what was published there. problem: why not.
+    """
 
     place: str
     size: int
     behind: int
+    is_read: bool = True
+    problem: str = ""
 
 
 @dataclass(frozen=True)
@@ -58,3 +63,8 @@ class LedgerVerification:
     @property
     def ok(self) -> bool:
         return not self.broken
+
+    @property
+    def unread(self) -> tuple[Publication, ...]:
+        """Places that should have answered and did not: what they hold is not verified."""
+        return tuple(one for one in self.published if one.problem)

@@ -13,13 +13,16 @@ from assay.errors import IntegrityError
 class Outside:
     """What one place holds: its newest checkpoint, None for nothing. problem: why it could not be believed.
 
-    recorded: the largest size that the log remembers to have published there.
+    recorded: the largest size that the log remembers to have published there. is_read: False where it cannot be read
+    back, unread: why it should have been and was not.
     """
 
     place: str
     checkpoint: Checkpoint | None
     problem: IntegrityError | None = None
     recorded: int = 0
+    is_read: bool = True
+    unread: str = ""
 
     @property
     def size(self) -> int:
@@ -31,7 +34,7 @@ def compare_outside(tree: TreeWalk, outside: Sequence[Outside], high_water: int 
     for one in outside:
         if one.problem is not None:
             yield Broken(Kind(one.problem.kind), max(tree.size - 1, 0), "checkpoint", f"{one.place}: {one.problem}")
-        elif one.size < one.recorded:
+        elif one.is_read and one.size < one.recorded:
             reason = f"{one.place}: {one.recorded} entries were published, it holds a checkpoint of {one.size}"
             yield Broken(Kind.CHECKPOINT_ROLLED_BACK, max(one.size - 1, 0), "checkpoint", reason)
         if one.size > tree.size:
@@ -43,7 +46,11 @@ def compare_outside(tree: TreeWalk, outside: Sequence[Outside], high_water: int 
 
 def publications(tree: TreeWalk, outside: Sequence[Outside]) -> tuple[Publication, ...]:
     """How far each place reaches."""
-    return tuple(Publication(one.place, one.size, max(tree.size - one.size, 0)) for one in outside)
+    sizes = {one.place: one.size if one.is_read else one.recorded for one in outside}
+    return tuple(
+        Publication(one.place, sizes[one.place], max(tree.size - sizes[one.place], 0), one.is_read, one.unread)
+        for one in outside
+    )
 
 
 def confirmed_size(tree: TreeWalk, outside: Sequence[Outside]) -> int:

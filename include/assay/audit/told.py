@@ -1,6 +1,7 @@
 """What a verification found, as JSON and as lines for people: the same from the command and from the verifier file."""
 
 from collections.abc import Iterator
+from dataclasses import asdict
 
 from assay.audit.findings import Broken, LedgerVerification
 from assay.json_types import JsonObject
@@ -13,7 +14,7 @@ def to_json(found: LedgerVerification) -> JsonObject:
         "checkpoint": found.checkpoint,
         "broken": [_broken(one) for one in found.broken],
         "suspects": [_broken(one) for one in found.suspects],
-        "published": [{"place": one.place, "size": one.size, "behind": one.behind} for one in found.published],
+        "published": [asdict(one) for one in found.published],
     }
 
 
@@ -28,7 +29,9 @@ def to_lines(found: LedgerVerification) -> Iterator[str]:
     for one in found.suspects:
         yield f"  suspect: entry {one.seq}  {one.subject}: {one.reason}"
     for place in found.published:
-        if place.behind:
+        if place.problem:
+            yield f"  not verified: {place.place}: {place.problem}"
+        elif place.behind:
             yield f"  {place.place} lacks the newest {place.behind} entries; `assay audit publish` sends them"
 
 

@@ -29,7 +29,7 @@ def audit() -> None:
 def verify(bundle: Path | None, trusted: Path | None, checkpoints: tuple[Path, ...], as_json: bool) -> None:
     """Name what is broken, if anything, and what was done.
 
-    Exit codes: 0 everything holds, 3 something does not.
+    Exit codes: 0 everything holds, 1 a place of published checkpoints could not be read, 3 something does not hold.
     """
     from assay.audit.told import to_json, to_lines
 
@@ -39,7 +39,7 @@ def verify(bundle: Path | None, trusted: Path | None, checkpoints: tuple[Path, .
     else:
         for line in to_lines(found):
             click.echo(line)
-    sys.exit(0 if found.ok else 3)
+    sys.exit(3 if not found.ok else 1 if found.unread else 0)
 
 
 @audit.command()
@@ -55,6 +55,26 @@ def export(out: Path, as_json: bool) -> None:
         print_json({"path": str(out), "entries": entries})
     else:
         click.echo(f"{out}: {entries} entries")
+
+
+@audit.command()
+@json_option
+def publish(as_json: bool) -> None:
+    """Send the newest checkpoint to every place of ASSAY_CHECKPOINT_PUBLISH again.
+
+    Exit codes: 0 every place has it, 1 one does not answer, 3 one holds a checkpoint that was changed.
+    """
+    with open_ledger() as ledger:
+        note = ledger.checkpoint()
+        if not note:
+            raise SpecError("ledger: expected entries to publish for, found none; run a pipeline first")
+        sent = ledger.publish(note)
+    if as_json:
+        print_json({"published": [one.to_json() for one in sent]})
+    else:
+        for one in sent:
+            click.echo(f"{one.place}: {one.problem or f'has the checkpoint of {one.size} entries'}")
+    sys.exit(max((one.problem.exit_code for one in sent if one.problem), default=0))
 
 
 @audit.command()

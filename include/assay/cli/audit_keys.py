@@ -48,8 +48,8 @@ def rotate(role: str, overlap: float, reason: str, as_json: bool) -> None:
     with open_ledger() as ledger:
         done = rotate_key(ledger, load_settings().keys, KeyRole(role), timedelta(days=overlap), request)
     if as_json:
-        told = {"old": done.old, "new": done.new, "valid_until": done.until.isoformat(), "entry": done.seq}
-        print_json({"role": role, **told})
+        until = done.until.isoformat()
+        print_json({"role": role, "old": done.old, "new": done.new, "valid_until": until, "entry": done.seq})
     else:
         click.echo(f"{role}: {done.new[:16]} signs; {done.old[:16]} may until {done.until:%Y-%m-%d %H:%M} UTC")
         click.echo(f"entry {done.seq} says so. Give auditors the file {role}-{done.new[:16]}.pub")

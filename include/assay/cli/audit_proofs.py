@@ -27,7 +27,7 @@ def prove(entry: str, out: Path | None, as_json: bool) -> None:
     with open_ledger() as ledger:
         proof = prove_inclusion(ledger, find_entry(ledger, entry))
     hashes = [step.hex() for step in proof.hashes]
-    document = {"seq": proof.index, "envelope": proof.envelope, "proof": hashes, "checkpoint": proof.note}
+    document: JsonObject = {"seq": proof.index, "envelope": proof.envelope, "proof": hashes, "checkpoint": proof.note}
     _answer(proof.to_text(), out, document if as_json else None)
 
 
@@ -46,7 +46,7 @@ def consistency(checkpoint: Path, out: Path | None, as_json: bool) -> None:
     with open_ledger() as ledger:
         proof = prove_consistency(ledger, old)
     hashes = [step.hex() for step in proof.hashes]
-    document = {"old_size": proof.old_size, "proof": hashes, "checkpoint": proof.note}
+    document: JsonObject = {"old_size": proof.old_size, "proof": hashes, "checkpoint": proof.note}
     _answer(proof.to_text(), out, document if as_json else None)
 
 

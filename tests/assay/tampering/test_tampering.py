@@ -182,11 +182,11 @@ def test_two_logs_of_one_past_are_a_fork(log, keys, settings, postgres_server):
         other.append(envelope(keys, report(50)))
         other.append(envelope(keys, report(51)))
         # The other log wrote its checkpoint outside, this one grows by other entries.
-        outside = log.mirror.read_bytes()
-        log.mirror.unlink()
+        outside = log.mirror.path.read_bytes()
+        log.mirror.path.unlink()
         log.append(envelope(keys, report(60)))
         log.append(envelope(keys, report(61)))
-        log.mirror.write_bytes(outside)
+        log.mirror.path.write_bytes(outside)
         assert named(log, keys) == [(Kind.FORKED, SIZE + 1)]
         assert named(other, keys) == []
 

@@ -21,6 +21,7 @@ _COMMANDS = {
     "run": "assay.cli.run:run",
     "lineage": "assay.cli.lineage:lineage",
     "audit": "assay.cli.audit:audit",
+    "controls": "assay.cli.controls:controls",
 }
 
 

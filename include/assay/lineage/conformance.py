@@ -13,14 +13,14 @@ from dataclasses import dataclass
 from importlib.resources import files
 from typing import Any
 
-from jsonschema_rs import Draft202012Validator
+from jsonschema_rs import Draft202012Validator, ValidationError
 
 from assay.errors import SpecError
 from assay.lineage.facet_schemas import FacetRule, facet_rules
-from assay.lineage.schema_fault import Fault, best_fault
 
 _FACET_URL = re.compile(r"https://openlineage\.io/spec/facets/(\d{1,4})-\d{1,4}-\d{1,4}/(\w{1,100})\.json(?:#.*)?")
 _DELETABLE = ("job", "dataset")
+_LONGEST_REASON = 300
 _Path = tuple[str | int, ...]
 
 
@@ -39,9 +39,9 @@ def check_event(event: dict[str, Any]) -> None:
     kind = _check_core(checks, event)
     for path, place, facets in _facets(event):
         for key, facet in facets.items():
-            fault = _facet_fault(checks, place, key, facet)
-            if fault is not None:
-                raise _refusal(kind, fault.below(*path, key))
+            validator = _rules_for(checks, place, key, facet)
+            if validator is not None and not validator.is_valid(facet):
+                raise _refusal(kind, (*path, key), validator, facet)
 
 
 def is_run_event(event: dict[str, Any]) -> bool:
@@ -56,8 +56,7 @@ def _check_core(checks: _Checks, event: dict[str, Any]) -> str:
     if len(conforming) > 1:
         raise SpecError(f"OpenLineage 2-0-2: expected one kind of event, found {' and '.join(conforming)}; send two")
     if not conforming:
-        fault = best_fault(checks.events[kinds[0]].iter_errors(event))
-        raise _refusal(kinds[0], fault or Fault((), "it does not conform"))
+        raise _refusal(kinds[0], (), checks.events[kinds[0]], event)
     return conforming[0]
 
 
@@ -82,20 +81,27 @@ def _facets(event: dict[str, Any]) -> Iterator[tuple[_Path, str, dict[str, Any]]
                 yield (f"{place}s", index, f"{place}Facets"), place, dataset[f"{place}Facets"]
 
 
-def _facet_fault(checks: _Checks, place: str, key: str, facet: dict[str, Any]) -> Fault | None:
+def _rules_for(checks: _Checks, place: str, key: str, facet: dict[str, Any]) -> Draft202012Validator | None:
     named = _FACET_URL.fullmatch(facet["_schemaURL"])
     known = checks.by_key.get((place, key)) or (checks.by_document.get((place, named[2])) if named else None)
     if known is None or (facet.get("_deleted") is True and place in _DELETABLE):
         return None
     rule, validator = known
-    if validator.is_valid(facet) or (named and int(named[1]) > rule.model):
-        return None
-    return best_fault(validator.iter_errors(facet))
+    return None if named and int(named[1]) > rule.model else validator
 
 
-def _refusal(kind: str, fault: Fault) -> SpecError:
-    where = "/".join(map(str, fault.path)) or "the event"
-    return SpecError(f"OpenLineage 2-0-2 {kind}: {where}: {fault.reason}; mend the producer")
+def _refusal(kind: str, path: _Path, validator: Draft202012Validator, value: dict[str, Any]) -> SpecError:
+    # Only the first fault: of a large event there may be millions, and each is a copy.
+    try:
+        validator.validate(value)
+    except ValidationError as error:
+        where = "/".join(map(str, (*path, *error.instance_path))) or "the event"
+        return SpecError(f"OpenLineage 2-0-2 {kind}: {_short(where)}: {_short(error.message)}; mend the producer")
+    return SpecError(f"OpenLineage 2-0-2 {kind}: expected it to conform, found otherwise; mend the producer")
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= _LONGEST_REASON else f"{text[:100]} … {text[-150:]}"
 
 
 @functools.cache

@@ -37,41 +37,62 @@ class FacetRule:
 def facet_rules() -> tuple[FacetRule, ...]:
     """All standard facets; their schemas refer to nothing outside themselves."""
     told = yaml.safe_load((files("assay.lineage") / "openlineage_facets.yaml").read_text())
-    types = {name: _schema(shape) for name, shape in told["types"].items()}
-    return tuple(_rules(told, types))
+    shapes = _Shapes(told["types"])
+    return tuple(_rules(told, shapes))
 
 
-def _rules(told: Mapping[str, Any], types: Schema) -> Iterator[FacetRule]:
+def _rules(told: Mapping[str, Any], shapes: "_Shapes") -> Iterator[FacetRule]:
+    types = {name: shapes.schema(shape) for name, shape in told["types"].items()}
     for place in PLACES:
         for row, shape in told[place].items():
             named = _ROW.fullmatch(row)
             if named is None:
                 raise ValueError(f"openlineage_facets.yaml: {row!r}: expected KEY DOCUMENT[@MODEL]")
-            schema = {"$defs": types, "allOf": [_schema(shape)]}
+            schema = {"$defs": types, "allOf": [shapes.schema(shape)]}
             yield FacetRule(place, named["key"], named["document"], int(named["model"] or 1), schema)
 
 
-def _schema(shape: Any) -> Any:
-    if isinstance(shape, list):
-        return {"type": "array", "items": _schema(shape[0])}
-    if isinstance(shape, dict):
-        return _object(shape)
-    if shape in _WORDS:
-        return _WORDS[shape]
-    return _reference(shape)
+class _Shapes:
+    """Reads shapes; `types` are those that have a name."""
+
+    def __init__(self, types: Mapping[str, Any]) -> None:
+        self._types = types
+
+    def schema(self, shape: Any) -> Any:
+        if isinstance(shape, list):
+            return {"type": "array", "items": self.schema(shape[0])}
+        if isinstance(shape, dict):
+            return self._object(shape)
+        if shape in _WORDS:
+            return _WORDS[shape]
+        if " or " in shape:
+            return self._one_by_type(shape.split(" or "))
+        return _named(shape)
+
+    def _object(self, fields: Mapping[str, Any]) -> Schema:
+        properties = {name.rstrip("!&"): self.schema(shape) for name, shape in fields.items() if name != "*"}
+        together = [name.rstrip("&") for name in fields if name.endswith("&")]
+        return {
+            "type": "object",
+            "properties": properties,
+            "required": [name.rstrip("!") for name in fields if name.endswith("!")],
+            "dependentRequired": dict.fromkeys(together, together),
+            "additionalProperties": self.schema(fields["*"]) if "*" in fields else True,
+        }
+
+    def _one_by_type(self, references: list[str]) -> Schema:
+        """Told apart by their `type`, a fault has one place; by `oneOf` it would have as many as there are shapes."""
+        types = [self._types[reference.removeprefix("$")]["type!"].removeprefix("=") for reference in references]
+        chosen = [
+            {"if": {"properties": {"type": {"const": name}}}, "then": _named(reference)}
+            for name, reference in zip(types, references, strict=True)
+        ]
+        return {"type": "object", "required": ["type"], "properties": {"type": {"enum": types}}, "allOf": chosen}
 
 
-def _object(fields: Mapping[str, Any]) -> Schema:
-    properties = {name.removesuffix("!"): _schema(shape) for name, shape in fields.items() if name != "*"}
-    required = [name.removesuffix("!") for name in fields if name.endswith("!")]
-    others = {"additionalProperties": _schema(fields["*"])} if "*" in fields else {}
-    return {"type": "object", "properties": properties, "required": required, **others}
-
-
-def _reference(words: str) -> Schema:
+def _named(words: str) -> Schema:
     if words.startswith("$"):
-        options = [{"$ref": f"#/$defs/{name.removeprefix('$')}"} for name in words.split(" or ")]
-        return options[0] if len(options) == 1 else {"oneOf": options}
+        return {"$ref": f"#/$defs/{words.removeprefix('$')}"}
     if words.startswith("="):
         return {"const": words.removeprefix("=")}
     if "|" in words:

@@ -7,6 +7,7 @@ import inspect
 import json
 import pkgutil
 import re
+import time
 import types
 import typing
 from pathlib import Path
@@ -200,3 +201,23 @@ def test_published_events_whose_time_has_no_offset_are_refused_for_that(name: st
     mended = json.loads(body) | {"eventTime": "2021-11-03T10:53:52Z", "run": {"runId": RUN_ID}}
     if name == "run":
         parse_event(json.dumps(mended).encode())
+
+
+def conditions(depth: int) -> dict[str, Any]:
+    return {"type": "binary", "left": conditions(depth - 1), "right": conditions(depth - 1)} if depth else {}
+
+
+@pytest.mark.parametrize(
+    ("place", "key", "facet"),
+    [
+        ("run", "tags", {"tags": [{}] * 500_000}),
+        ("job", "lineage", {"entries": [{"type": "X", "inputs": [{"type": "Y"}] * 10}] * 20_000}),
+        ("input", "subset", {"inputCondition": conditions(13)}),
+    ],
+    ids=["tags", "lineage", "conditions"],
+)  # fmt: skip
+def test_event_with_a_million_faults_is_refused_within_seconds(place: str, key: str, facet: dict[str, Any]) -> None:
+    started = time.perf_counter()
+    with pytest.raises(SpecError, match=key):
+        check_event(event_with(place, key, {"_producer": PRODUCER, "_schemaURL": PRODUCER, **facet}))
+    assert time.perf_counter() - started < 5

@@ -132,9 +132,9 @@ def fill_servings(connection: "psycopg.Connection[Any]", days: int) -> None:
                          " FROM STDIN") as copy:  # fmt: skip
             for seq, (switch, number) in enumerate(itertools.product(range(SWITCHES), range(graph.DEPLOYMENTS))):
                 at = first + timedelta(days=days) * (switch / SWITCHES) + timedelta(seconds=number)
-                model = graph.digest((graph.model_of(number), (at - first).days))
-                live = graph.digest((f"deployment/s{number:03}", (at - first).days))
-                copy.write_row((seq, f"s{number:03}", "deploy", str(switch), model, live, f"run-{seq}", at))
+                name, day = graph.pipeline_of(number), (at - first).days
+                model, live = (graph.digest((f"{kind}/{name}", day)) for kind in ("model", "deployment"))
+                copy.write_row((seq, name, "deploy", str(switch), model, live, f"run-{seq}", at))
         cursor.execute(
             "INSERT INTO assay_lineage.approvals (seq, model, by, at)"
             " SELECT 2 * min(seq) + n, model, by, min(at) FROM assay_lineage.servings,"

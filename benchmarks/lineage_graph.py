@@ -58,8 +58,8 @@ def runs_of(day: int) -> Iterator[Run]:
         chain, level = POPULAR if model % 10 == 0 else (model % CHAINS, DEPTH - 1 - model % 5)
         yield Run(day, ((chain_name(chain, level), day),), (f"model/m{model:04}", day))
     for number in range(DEPLOYMENTS):
-        live = (f"deployment/s{number:03}", day)
-        yield Run(day, ((model_of(number), day),), live)
+        live = (f"deployment/{pipeline_of(number)}", day)
+        yield Run(day, ((f"model/{pipeline_of(number)}", day),), live)
         yield Run(day, (live,), (f"dataset/window{number:03}", day))
 
 
@@ -85,9 +85,9 @@ def chain_name(chain: int, level: int) -> str:
     return f"dataset/chain{chain:03}.{level:02}"
 
 
-def model_of(deployment: int) -> str:
-    """The model that a deployment serves."""
-    return f"model/m{deployment * (MODELS // DEPLOYMENTS):04}"
+def pipeline_of(deployment: int) -> str:
+    """The pipeline whose model is deployed, under its own name."""
+    return f"m{deployment * (MODELS // DEPLOYMENTS):04}"
 
 
 def digest(ref: Ref) -> str:

@@ -15,6 +15,8 @@ from lineage_servers import Servers, connect, request
 
 from assay.lineage.served import served
 from assay.lineage.walk import Direction, walk
+from assay.questions.exposure import exposure
+from assay.settings import Settings
 
 SMALL = 1_000  # nodes: what the bar is about
 _WARM_UP = 10
@@ -28,7 +30,9 @@ def questions(days: int, count: int) -> dict[str, list[str]]:
         "down": [_path("lineage/down", ref=_upper(draw, days)) for _ in range(count)],
         "served-at": [_path("served", at=_moment(draw, days).isoformat()) for _ in range(count)],
         "served-at one name": [
-            _path("served", at=_moment(draw, days).isoformat(), name=f"s{draw.randrange(graph.DEPLOYMENTS):03}")
+            _path(
+                "served", at=_moment(draw, days).isoformat(), name=graph.pipeline_of(draw.randrange(graph.DEPLOYMENTS))
+            )
             for _ in range(count)
         ],
         "exposure": [_path("exposure", ref=_upper(draw, days)) for _ in range(count)],
@@ -65,6 +69,7 @@ def write_plans(url: str, days: int, path: Path) -> None:
         f"down {upper}": lambda store: walk(store, Direction.DOWN, upper),
         f"down {graph.hub_name(3)}": lambda store: walk(store, Direction.DOWN, graph.hub_name(3)),
         f"served --at {at:%F}": lambda store: served(store, at),
+        f"exposure {upper}": lambda store: exposure(store, Settings(), upper),
     }
     with path.open("w") as file:
         for name, question in asked.items():
@@ -75,10 +80,8 @@ def write_plans(url: str, days: int, path: Path) -> None:
 def _lower(draw: random.Random, days: int) -> str:
     """A version with a long past: a model, a deployment, or deep in a chain; every third by its newest."""
     day, chain = draw.randrange(days), draw.randrange(graph.CHAINS)
-    name = draw.choice((
-        f"model/m{draw.randrange(graph.MODELS):04}", f"deployment/s{draw.randrange(graph.DEPLOYMENTS):03}",
-        graph.chain_name(chain, draw.randrange(20, graph.DEPTH)),
-    ))  # fmt: skip
+    deep = graph.chain_name(chain, draw.randrange(20, graph.DEPTH))
+    name = draw.choice((f"model/m{draw.randrange(graph.MODELS):04}", f"deployment/{_pipeline(draw)}", deep))
     if name.startswith("deployment/") or draw.randrange(3):
         return f"{name}@{graph.digest((name, day))}"
     return name
@@ -91,6 +94,10 @@ def _upper(draw: random.Random, days: int) -> str:
         return graph.digest((graph.source_name(hub), day))
     name = draw.choice((graph.hub_name(hub), graph.chain_name(draw.randrange(graph.CHAINS), draw.randrange(15))))
     return f"{name}@{graph.digest((name, day))}" if draw.randrange(3) else name
+
+
+def _pipeline(draw: random.Random) -> str:
+    return graph.pipeline_of(draw.randrange(graph.DEPLOYMENTS))
 
 
 def _moment(draw: random.Random, days: int) -> datetime:

@@ -8,13 +8,13 @@ from assay.json_types import JsonObject
 from assay.lineage.database import Connection
 
 _SPANS = """
-    SELECT model, name, version, deployment, at, until, ended_by
-    FROM (SELECT *, lead(at) OVER following AS until, coalesce(lead(step) OVER following, '') AS ended_by
-          FROM assay_lineage.servings
-          WHERE name = ANY(%(names)s) AND at <= coalesce(%(at)s::timestamptz, 'infinity')
-          WINDOW following AS (PARTITION BY name ORDER BY at, seq)) s
-    WHERE model = ANY(%(models)s)
-    ORDER BY at, name
+    SELECT s.model, s.name, s.version, s.deployment, s.at, next.at, coalesce(next.step, '')
+    FROM assay_lineage.servings s LEFT JOIN LATERAL (
+        SELECT at, step FROM assay_lineage.servings
+        WHERE name = s.name AND (at, seq) > (s.at, s.seq) AND at <= coalesce(%(at)s::timestamptz, 'infinity')
+        ORDER BY at, seq LIMIT 1) next ON true
+    WHERE s.model = ANY(%(models)s) AND s.name = ANY(%(names)s) AND s.at <= coalesce(%(at)s::timestamptz, 'infinity')
+    ORDER BY s.at, s.name
 """
 _VERSIONS = """
     SELECT model, version, min(seq) FROM assay_lineage.registrations

@@ -88,6 +88,7 @@ CREATE TABLE IF NOT EXISTS assay_lineage.servings (
     at         timestamptz NOT NULL
 );
 CREATE INDEX IF NOT EXISTS servings_name ON assay_lineage.servings (name, at, seq);
+CREATE INDEX IF NOT EXISTS servings_model ON assay_lineage.servings (model);
 
 CREATE TABLE IF NOT EXISTS assay_lineage.approvals (
     seq   bigint PRIMARY KEY,

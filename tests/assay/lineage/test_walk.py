@@ -16,6 +16,7 @@ from assay.lineage.seen import RunSeen, Version
 from assay.lineage.served import served
 from assay.lineage.store import LineageStore, ReceivedEvent, add_runs
 from assay.lineage.walk import Direction, Walk, walk
+from assay.questions.exposure import exposure
 from assay.settings import Settings
 from benchmarks import lineage_graph
 from benchmarks.lineage_plans import plans_of
@@ -136,6 +137,7 @@ def test_no_question_reads_a_table_through(lineage: LineageStore, database_url: 
         lambda store: walk(store, Direction.DOWN, "dataset/calendar", START),
         lambda store: served(store, START + timedelta(minutes=3)),
         lambda store: served(store, name="s3"),
+        lambda store: exposure(store, Settings(), hub),
     ):
         plans = plans_of(database_url, question)
         assert plans
@@ -148,7 +150,7 @@ def _fill_servings(lineage: LineageStore) -> None:
         connection.execute(
             "INSERT INTO assay_lineage.servings SELECT n, 's' || mod(n, 10), 'deploy', n::text, md5(n::text), %s, '',"
             " %s::timestamptz + n * interval '1 s' FROM generate_series(1, 5000) n",
-            (lineage_graph.digest(("deployment/s007", 0)), START),
+            (lineage_graph.digest(("deployment/m0025", 0)), START),
         )
         connection.execute(
             "INSERT INTO assay_lineage.registrations SELECT n, 'model/m' || lpad(mod(n, 50)::text, 4, '0'),"

@@ -49,7 +49,7 @@ def count_requests(app: FastAPI) -> None:
         return response
 
 
-@router.get("/metrics")
+@router.get("/metrics", responses={200: {"content": {"text/plain": {"schema": {"type": "string"}}}}})
 def metrics(request: Request) -> PlainTextResponse:
     """Counters and gauges; what an absent engine would tell is left out, and `assay_database_up` is 0."""
     lines = ["# TYPE assay_requests_total counter", *request.app.state.counts.lines()]

@@ -32,6 +32,7 @@ Reference = Annotated[
         max_length=_LONGEST,
         description="a digest of 8 digits or more, dataset/NAME[@DIGEST], model/NAME[:VERSION|@ALIAS|@DIGEST], "
         "deployment/NAME[@DIGEST], row/DATASET/ROW_ID, source/URI, user/NAME or drift/DIGEST",
+        examples=["model/spam@champion", "row/mnist/train-00017"],
     ),
 ]
 Moment = Annotated[
@@ -43,14 +44,16 @@ MaxAge = Annotated[int, Query(ge=1, le=36_500, description="days after which evi
 Limit = Annotated[int, Query(ge=1, le=MOST_NODES, description="how many versions, the nearest first")]
 
 
-@router.get("/lineage/{direction}", response_model=WalkAnswer)
-def walk_lineage(
-    direction: Direction, request: Request, ref: Reference, at: Moment = None, limit: Limit = DEFAULT_LIMIT
-) -> JSONResponse:
-    """What `ref` came from (`up`) or what became of it (`down`): the nearest `limit` versions, as known at `at`."""
-    ports = request.app.state.ports
-    walked = ask(ports.synced_lineage(), ports.settings, direction, ref, parse_moment(at), limit)
-    return JSONResponse(walked.to_json())
+@router.get("/lineage/up", response_model=WalkAnswer)
+def walk_up(request: Request, ref: Reference, at: Moment = None, limit: Limit = DEFAULT_LIMIT) -> JSONResponse:
+    """What `ref` came from, as known at `at`: the nearest `limit` versions and the runs between them."""
+    return _walk(request, Direction.UP, ref, at, limit)
+
+
+@router.get("/lineage/down", response_model=WalkAnswer)
+def walk_down(request: Request, ref: Reference, at: Moment = None, limit: Limit = DEFAULT_LIMIT) -> JSONResponse:
+    """What became of `ref`, as known at `at`: the nearest `limit` versions and the runs between them."""
+    return _walk(request, Direction.DOWN, ref, at, limit)
 
 
 @router.get("/served", response_model=ServedAnswer)
@@ -92,6 +95,12 @@ def delivered(request: Request, pipeline: Name = None, since: Moment = None, unt
     with _ledger(request) as ledger:
         found = dora(ledger, datetime.now(UTC), pipeline, begin, end)
     return JSONResponse(found.to_json())
+
+
+def _walk(request: Request, direction: Direction, reference: str, at: str | None, limit: int) -> JSONResponse:
+    ports = request.app.state.ports
+    walked = ask(ports.synced_lineage(), ports.settings, direction, reference, parse_moment(at), limit)
+    return JSONResponse(walked.to_json())
 
 
 @contextlib.contextmanager

@@ -40,8 +40,8 @@ REPORTS = (
                facts={"version": 1}),
 )  # fmt: skip
 QUESTIONS = {
-    "/api/v1/lineage/up?ref=model/toy:1": "/api/v1/lineage/{direction}",
-    "/api/v1/lineage/down?ref=dataset/toy&limit=3": "/api/v1/lineage/{direction}",
+    "/api/v1/lineage/up?ref=model/toy:1": "/api/v1/lineage/up",
+    "/api/v1/lineage/down?ref=dataset/toy&limit=3": "/api/v1/lineage/down",
     "/api/v1/served?at=2026-03-03T13:00Z": "/api/v1/served",
     "/api/v1/diff?a=model/toy:1&b=dddddddd": "/api/v1/diff",
     "/api/v1/exposure?ref=source/file:toy.csv": "/api/v1/exposure",
@@ -59,8 +59,9 @@ ODD = {
     "/api/v1/exposure?ref=source/%ff%fe": 400,
     "/api/v1/exposure?ref=model/toy:1&at=0001-01-01T00:00:00%2B14:00": 400,
     "/api/v1/lineage/up?ref=model/toy:1&at=9999-12-31T23:59:59-14:00": 400,
-    "/api/v1/lineage/sideways?ref=model/toy:1": 422,
-    "/api/v1/lineage/%00?ref=model/toy:1": 400,
+    "/api/v1/lineage/sideways?ref=model/toy:1": 404,
+    "/api/v1/lineage/%00?ref=model/toy:1": 404,
+    "/api/v1/lineage/batch": 405,
     "/api/v1/lineage/up?ref=model/toy:1&limit=0": 422,
     "/api/v1/served?at=yesterday": 400,
     "/api/v1/served?name=%00": 400,

@@ -43,7 +43,10 @@ def conforming(event: Json) -> JsonObject:
     """`event`, when it conforms. Raises SpecError with the JSON path and the reason otherwise."""
     if not isinstance(event, dict):
         raise SpecError(f"lineage event: expected one JSON object, found {type(event).__name__}; send events singly")
-    check_event(event)
+    try:
+        check_event(event)
+    except UnicodeEncodeError as error:
+        raise SpecError(f"lineage event: expected Unicode text, found {error}; mend the producer") from error
     return cast(JsonObject, event)
 
 

@@ -63,19 +63,23 @@ def diff_lines(diff: ModelDiff) -> Iterator[str]:
 def exposure_lines(exposure: Exposure) -> Iterator[str]:
     """What it went into, then each model with the times it served."""
     state = click.style("live", fg="red", bold=True) if exposure.is_live else "not live"
-    yield f"{exposure.reference}: {state}; {len(exposure.versions)} versions, {len(exposure.models)} models"
+    counted = f"{_many(len(exposure.versions), 'version')}, {_many(len(exposure.models), 'model')}"
+    yield f"{exposure.reference}: {state}; {counted}"
     for version in exposure.versions:
         node = version.node
-        yield f"  {node.at:%F %T}  {node.name} {node.digest[:12]}  {version.reach.value}"
+        yield f"  {_moment(node.at)}  {node.name} {_short(node.digest)}  {version.reach.value}"
     for model in exposure.models:
         yield from _model_lines(model)
+    if not exposure.models:
+        yield "  no model was made of it or measured on it"
     if exposure.truncated:
         yield "there is more than one answer holds: ask from nearer by"
 
 
 def coverage_lines(coverage: Coverage) -> Iterator[str]:
     """A line a hole."""
-    yield f"{_named(coverage.dossier)}: {coverage.checked} checks answered, {len(coverage.holes)} holes"
+    answered = _many(coverage.checked, "check")
+    yield f"{_named(coverage.dossier)}: {answered} answered, {_many(len(coverage.holes), 'hole')}"
     for hole in coverage.holes:
         entry = f" (entry {hole.entry})" if hole.entry is not None else ""
         yield f"  {_HOLES[hole.kind]:<12} {hole.step.value:<9} {hole.what}: {hole.why}{entry}"
@@ -83,14 +87,15 @@ def coverage_lines(coverage: Coverage) -> Iterator[str]:
 
 def dora_lines(dora: Dora) -> Iterator[str]:
     """The window, then a line a figure."""
-    since = f"{dora.since:%F %T%z}" if dora.since else "the beginning"
-    yield f"{dora.pipeline or 'all pipelines'}, {since} to {dora.until:%F %T%z}"
-    frequency = f"{dora.per_day:.3g} a day, {dora.changes} changes" if dora.per_day is not None else _nothing()
+    since = _moment(dora.since) if dora.since else "the beginning"
+    yield f"{dora.pipeline or 'all pipelines'}, {since} to {_moment(dora.until)}"
+    changes = _many(dora.changes, "change")
+    frequency = f"{dora.per_day:.3g} a day, {changes}" if dora.per_day is not None else _nothing()
     yield f"  lead time for changes   {_durations(dora.lead_time)}"
     yield f"  deployment frequency    {frequency}"
     causes = ", ".join(f"{name} {count}" for name, count in dora.by_cause.items() if count)
     rate = dora.failure_rate
-    failed = f"{rate:.0%}, {dora.failed} of {dora.changes} changes" if rate is not None else _nothing()
+    failed = f"{rate:.0%}, {dora.failed} of {changes}" if rate is not None else _nothing()
     yield f"  change failure rate     {failed}{f' ({causes})' if causes else ''}"
     yield f"  time to restore         {_durations(dora.time_to_restore)}"
 
@@ -115,12 +120,15 @@ def _time(duration: timedelta) -> str:
 
 def _model_lines(model: ExposedModel) -> Iterator[str]:
     node, versions = model.touched.node, ", ".join(model.versions)
-    yield f"  {node.at:%F %T}  {node.name}{f':{versions}' if versions else ''} {node.digest[:12]}  " + (
-        model.touched.reach.value
-    )
+    name = f"{node.name}:{versions}" if versions else node.name
+    yield f"  {_moment(node.at)}  {name} {_short(node.digest)}  {model.touched.reach.value}"
     for span in model.served:
         until = _moment(span.until) if span.until else click.style("now", fg="red")
         yield f"      served as {span.name} version {span.version} from {_moment(span.since)} to {until}"
+
+
+def _many(count: int, what: str) -> str:
+    return f"{count} {what}{'' if count == 1 else 's'}"
 
 
 def _moment(at: datetime) -> str:

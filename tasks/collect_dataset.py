@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from assay.dataset import DatasetVersion, save_dataset
+from assay.erasure import Erasures
 from assay.errors import SpecError
 from assay.json_types import Json
 from assay.readers.read import read_files
@@ -24,7 +25,7 @@ from assay.spec import CapturedSource, CollectorSpec
 from assay.station import StepRequest
 from assay.workbench import Workbench
 from tasks.collection.origins import captured_fact, manifest_sources, source_facts, told_facts
-from tasks.collection.raw_rows import RawRows
+from tasks.collection.raw_rows import RawRows, without_rows
 from tasks.collection.user_rows import described, open_collector, user_rows
 
 if TYPE_CHECKING:
@@ -61,7 +62,9 @@ def _collect(name: str, spec: CollectorSpec, request: StepRequest, bench: Workbe
     captured = _captured(request.spec.name, spec, bench, landing)
     collected, batches = _parse(spec, landing.folder, fetched)
     rows = RawRows(spec, batches)
-    shards = write_shards(_every_row(rows, captured, spec), bench.store, bench.workdir)
+    erased = Erasures.of(bench.ledger).rows.get(request.spec.name, frozenset())
+    every = without_rows(_every_row(rows, captured, spec), erased)
+    shards = write_shards(every, bench.store, bench.workdir)
     if not shards:
         raise SpecError(_without_rows(name, spec))
     facts = source_facts(fetched, bench.store) + [captured_fact(part) for part in captured]

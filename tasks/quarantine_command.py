@@ -14,6 +14,7 @@ from assay.cli.output import json_option, print_json, say
 from assay.errors import SpecError
 from assay.records import RunContext
 from assay.settings import load_settings
+from tasks.quarantine.row_ids import read_row_ids
 
 if TYPE_CHECKING:
     from assay.json_types import Json, JsonObject
@@ -67,7 +68,7 @@ def quarantine(
         missing = "--reason TEXT" if reference else "REF"
         raise SpecError(f"assay quarantine: expected {missing}, found none; {_EXAMPLE}")
     started = time.perf_counter()
-    rows = _row_ids(rows_file)
+    rows = read_row_ids(rows_file) if rows_file else ()
     with _opened() as desk:
         said = desk.release(reference, reason) if release else desk.declare(reference, reason, rows)
         seconds = time.perf_counter() - started
@@ -96,24 +97,6 @@ def _reactions(desk: "Quarantine", said: "Quarantined") -> "tuple[Reaction, ...]
     from tasks.quarantine.reaction import react
 
     return react(said.spread.live, said.bad.reference, desk.bench.settings)
-
-
-def _row_ids(path: Path | None) -> Sequence[str]:
-    """Raises SpecError when the file names no rows."""
-    if path is None:
-        return ()
-    if path.suffix == ".parquet":
-        import pyarrow.parquet as pq
-
-        names = pq.read_schema(path).names
-        if "row_id" not in names:
-            raise SpecError(f"{path}: expected a column row_id, found {', '.join(names)}; suspects.parquet has one")
-        ids = [str(one) for one in pq.read_table(path, columns=["row_id"])["row_id"].to_pylist()]
-    else:
-        ids = [line.strip() for line in path.read_text().splitlines() if line.strip()]
-    if not ids:
-        raise SpecError(f"{path}: expected ids of rows, found none; write one a line")
-    return tuple(dict.fromkeys(ids))
 
 
 def _document(said: "Quarantined", is_release: bool, reactions: "Sequence[Reaction]", seconds: float) -> "JsonObject":

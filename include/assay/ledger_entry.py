@@ -10,12 +10,13 @@ from assay.records import RunContext, Step, StepReport
 from assay.signing import Envelope, KeyRing, KeyRole
 from assay.statement import StepRecord, read_statement
 
-# A release and a quarantine overrule verdicts, so they take the key of those who may approve.
+# A release and a quarantine overrule verdicts, an erasure removes data: they take the key of those who may approve.
 _ROLES = {
     Step.GATE: KeyRole.GATE,
     Step.APPROVE: KeyRole.APPROVER,
     Step.RELEASE: KeyRole.APPROVER,
     Step.QUARANTINE: KeyRole.APPROVER,
+    Step.ERASE: KeyRole.APPROVER,
     Step.KEY: KeyRole.LEDGER,
 }
 

@@ -41,6 +41,7 @@ class Step(str, Enum):
     RELEASE = "release"
     BENCH = "bench"
     QUARANTINE = "quarantine"
+    ERASE = "erase"
     KEY = "key"
 
 

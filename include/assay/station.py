@@ -7,7 +7,7 @@ from typing import Protocol
 
 from assay.digests import canonical_json
 from assay.json_types import Json
-from assay.ledger import role_of
+from assay.ledger import LedgerEntry, role_of
 from assay.provenance import current_provenance, environment_list
 from assay.records import RunContext, StepReport, Subject
 from assay.spec import PipelineSpec
@@ -51,24 +51,32 @@ def run_station(station: Station, request: StepRequest, bench: Workbench) -> Ste
     """Run one step and append its signed statement. If that fails the step has failed; lineage may fail."""
     started = bench.clock()
     report = station(request, bench)
-    bench.store.put_bytes(environment_list())
-    record = _record(report, request, started, bench.clock())
-    statement = canonical_json(build_statement(record))
-    bench.ledger.append(bench.keys.sign(statement, role_of(report.step)))
+    seed = int(str(request.parameters.get("seed", request.spec.train.seed)))
+    append_report(report, request.context, bench, started, request.parameters, seed)
     _emit_lineage(report, request, bench)
     return report
 
 
-def _record(report: StepReport, request: StepRequest, started: datetime, ended: datetime) -> StepRecord:
-    return StepRecord(
+def append_report(
+    report: StepReport,
+    context: RunContext,
+    bench: Workbench,
+    started: datetime,
+    parameters: Mapping[str, Json],
+    seed: int = 0,
+) -> LedgerEntry:
+    """Sign what was done since `started` and append it; the packages installed here are stored under their digest."""
+    bench.store.put_bytes(environment_list())
+    record = StepRecord(
         report=report,
-        context=request.context,
+        context=context,
         provenance=current_provenance(),
-        parameters=dict(request.parameters),
-        seed=int(str(request.parameters.get("seed", request.spec.train.seed))),
+        parameters=dict(parameters),
+        seed=seed,
         started_at=started,
-        ended_at=ended,
+        ended_at=bench.clock(),
     )
+    return bench.ledger.append(bench.keys.sign(canonical_json(build_statement(record)), role_of(report.step)))
 
 
 def _emit_lineage(report: StepReport, request: StepRequest, bench: Workbench) -> None:

@@ -42,6 +42,9 @@ class Store(Protocol):
     def size(self, sha256: str) -> int:
         """Its bytes in number. Raises IntegrityError where there is none."""
 
+    def remove(self, sha256: str) -> None:
+        """Delete the object for good; one that is gone already is no error. For erasure and retention only."""
+
     def url(self, sha256: str) -> str:
         """Where the object lies, for people and for lineage."""
 
@@ -110,6 +113,9 @@ class FileStore:
     def size(self, sha256: str) -> int:
         return self._existing(sha256).stat().st_size
 
+    def remove(self, sha256: str) -> None:
+        self._path(sha256).unlink(missing_ok=True)
+
     def url(self, sha256: str) -> str:
         return self._path(sha256).as_uri()
 
@@ -170,6 +176,10 @@ class S3Store:
     def size(self, sha256: str) -> int:
         with _s3_errors(self.url(sha256)):
             return int(self.client.head_object(Bucket=self.bucket, Key=self._key(sha256))["ContentLength"])
+
+    def remove(self, sha256: str) -> None:
+        with _s3_errors(self.url(sha256)):
+            self.client.delete_object(Bucket=self.bucket, Key=self._key(sha256))
 
     def url(self, sha256: str) -> str:
         return f"s3://{self.bucket}/{self._key(sha256)}"

@@ -1,6 +1,6 @@
 """Parsed rows made uniform: one schema, a label, a string `row_id` in front."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import TYPE_CHECKING
 
 from assay.dataset import ROW_ASIDE, ROW_ENTITY, ROW_ID, ROW_SOURCE
@@ -94,6 +94,18 @@ class RawRows:
     def _content_id(self, digest: bytes) -> str:
         copies = self._copies[digest] = self._copies.get(digest, 0) + 1
         return digest.hex() if copies == 1 else f"{digest.hex()}-{copies}"
+
+
+def without_rows(batches: Iterator["pa.RecordBatch"], erased: Collection[str]) -> Iterator["pa.RecordBatch"]:
+    """The batches without the rows of these ids: what was erased is not collected again."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    gone = pa.array(sorted(erased), pa.string())
+    for batch in batches:
+        kept = batch.filter(pc.invert(pc.is_in(batch.column(ROW_ID), gone))) if erased else batch
+        if kept.num_rows:
+            yield kept
 
 
 def _bytes_as_lists(table: "pa.Table") -> "pa.Table":

@@ -3,12 +3,11 @@
 from dataclasses import dataclass
 
 from assay.digests import canonical_json
-from assay.json_types import Json
-from assay.ledger import LedgerEntry, role_of
-from assay.provenance import current_provenance, environment_list
+from assay.json_types import Json, JsonObject
+from assay.ledger import LedgerEntry
 from assay.quarantine.declaration import MARKED, PIPELINE, Bad
 from assay.records import Check, RunContext, Step, StepReport, Subject, Verdict
-from assay.statement import StepRecord, build_statement
+from assay.station import append_report
 from assay.workbench import Workbench
 from tasks.quarantine.spread import Spread
 
@@ -25,17 +24,8 @@ class Word:
 def declare(word: Word, spread: Spread, context: RunContext, bench: Workbench) -> LedgerEntry:
     """Sign and append. Its subjects are what is bad and every model made of it, each found by its digest later."""
     started = bench.clock()
-    bench.store.put_bytes(environment_list())
-    record = StepRecord(
-        report=_report(word, spread, bench),
-        context=context,
-        provenance=current_provenance(),
-        parameters={"reference": word.bad.reference, "reason": word.reason, "released": word.is_release},
-        seed=0,
-        started_at=started,
-        ended_at=bench.clock(),
-    )
-    return bench.ledger.append(bench.keys.sign(canonical_json(build_statement(record)), role_of(Step.QUARANTINE)))
+    parameters: JsonObject = {"reference": word.bad.reference, "reason": word.reason, "released": word.is_release}
+    return append_report(_report(word, spread, bench), context, bench, started, parameters)
 
 
 def _report(word: Word, spread: Spread, bench: Workbench) -> StepReport:

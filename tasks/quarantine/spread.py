@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from assay.dataset import load_dataset
+from assay.erasure import Erasures
 from assay.errors import SpecError
 from assay.json_types import JsonObject
 from assay.ledger import Ledger
@@ -73,17 +73,17 @@ def spread_of(lineage: LineageStore, ledger: Ledger, store: Store, bad: Bad) -> 
 
 def _descendants(connection: Connection, ledger: Ledger, store: Store, bad: Bad) -> tuple[Node, ...]:
     if bad.kind is Kind.ROWS:
-        holding, sound = _versions_with(connection, store, bad)
+        holding, sound = _versions_with(connection, ledger, store, bad)
         return descendants(connection, holding, without=sound)
     if bad.kind in (Kind.KEY, Kind.DEPENDENCY):
         return descendants(connection, _made_with(ledger, store, bad))
     return descendants(connection, bad.digests)
 
 
-def _versions_with(connection: Connection, store: Store, bad: Bad) -> tuple[list[str], list[str]]:
+def _versions_with(connection: Connection, ledger: Ledger, store: Store, bad: Bad) -> tuple[list[str], list[str]]:
     """Digests of the dataset's versions with any of the rows, and of those without."""
     known = connection.execute(_VERSIONS, {"name": f"dataset/{bad.name}"}).fetchall()
-    held = _held(known, store, bad)
+    held = _held(known, ledger, store, bad)
     if missing := bad.rows - frozenset().union(*held.values()):
         raise SpecError(
             f"{bad.reference}: expected rows of dataset/{bad.name}, found {sorted(missing)[:3]} in none of its "
@@ -92,10 +92,11 @@ def _versions_with(connection: Connection, store: Store, bad: Bad) -> tuple[list
     return [digest for digest in held if held[digest]], [digest for digest in held if not held[digest]]
 
 
-def _held(known: Iterable[Sequence[str]], store: Store, bad: Bad) -> dict[str, set[str]]:
+def _held(known: Iterable[Sequence[str]], ledger: Ledger, store: Store, bad: Bad) -> dict[str, set[str]]:
+    erasures = Erasures.of(ledger)
     with tempfile.TemporaryDirectory(prefix="assay-rows-") as folder:
         return {
-            digest: rows_held(load_dataset(Subject(name, digest), store), bad.rows, store, Path(folder))
+            digest: rows_held(erasures.load(Subject(name, digest), store), bad.rows, store, Path(folder))
             for digest, name in known
         }
 

@@ -4,7 +4,7 @@ import tempfile
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
-from assay.dataset import load_dataset
+from assay.erasure import Erasures
 from assay.errors import PolicyViolation
 from assay.evidence_chain import evidence_chain
 from assay.ledger import Ledger, LedgerEntry
@@ -37,7 +37,8 @@ def objections(ledger: Ledger, store: Store, model: Subject, *, reads_rows: bool
     if not declared:
         return ()
     chain = [entry for entry in evidence_chain(ledger, model).values() if entry is not None]
-    return tuple(d for d in declared if model.sha256 in d.marked or _meets(d.bad, model, chain, store, reads_rows))
+    erasures = Erasures.of(ledger) if reads_rows else None
+    return tuple(d for d in declared if model.sha256 in d.marked or _meets(d.bad, model, chain, store, erasures))
 
 
 def statement_meets(bad: Bad, entry: LedgerEntry, store: Store) -> bool:
@@ -54,16 +55,17 @@ def statement_meets(bad: Bad, entry: LedgerEntry, store: Store) -> bool:
     return not bad.digests.isdisjoint(named)
 
 
-def _meets(bad: Bad, model: Subject, chain: Iterable[LedgerEntry], store: Store, reads_rows: bool) -> bool:
+def _meets(bad: Bad, model: Subject, chain: Iterable[LedgerEntry], store: Store, erasures: Erasures | None) -> bool:
+    """erasures: with which to read rows; without, rows are not read."""
     if bad.kind is Kind.ROWS:
-        return reads_rows and _holds_rows(bad, chain, store)
+        return erasures is not None and _holds_rows(bad, chain, store, erasures)
     return model.sha256 in bad.digests or any(statement_meets(bad, entry, store) for entry in chain)
 
 
-def _holds_rows(bad: Bad, chain: Iterable[LedgerEntry], store: Store) -> bool:
+def _holds_rows(bad: Bad, chain: Iterable[LedgerEntry], store: Store, erasures: Erasures) -> bool:
     used = dict.fromkeys(subject for entry in chain for subject in _used(entry))
     with tempfile.TemporaryDirectory(prefix="assay-rows-") as folder:
-        versions = (load_dataset(subject, store) for subject in used if _is_of(bad.name, subject))
+        versions = (erasures.load(subject, store) for subject in used if _is_of(bad.name, subject))
         return any(rows_held(version, bad.rows, store, Path(folder)) for version in versions)
 
 

@@ -24,12 +24,15 @@ def ask(
     reference: str,
     until: datetime | None = None,
     limit: int = DEFAULT_LIMIT,
+    ends: tuple[str, ...] = (),
 ) -> Walk:
     """What `reference` came from or became, as known at `until`; rows are looked up in the artifact store.
+
+    limit, ends: as in `assay.lineage.walk.Way`.
 
     Raises SpecError when the reference is not understood, unknown or ambiguous.
     """
     check_reference(reference)
     if ROW_REFERENCE.fullmatch(reference):
-        return walk_row(lineage, open_store(settings), direction, reference, until, limit)
-    return walk(lineage, direction, reference, until, limit)
+        return walk_row(lineage, open_store(settings), direction, reference, until, limit, ends)
+    return walk(lineage, direction, reference, until, limit, ends)

@@ -16,6 +16,7 @@ UNDERSTOOD = (
     "deployment/NAME[@DIGEST], row/DATASET/ROW_ID, source/URI, user/NAME or drift/DIGEST"
 )
 _CHAMPION = "champion"
+_AFTER_SLASH = "0"  # the next letter: everything that begins with a prefix sorts before it
 _AFTER_HEX = "g"  # every longer digest sorts before it
 _DIGEST = re.compile(r"[0-9a-f]{8,64}")
 _SOURCE = re.compile(r"source/(?P<uri>\S.*)")
@@ -168,6 +169,8 @@ def _newest(connection: Connection, name: str, until: datetime | None) -> str:
 def _known(connection: Connection, name: str) -> str:
     prefix = name.partition("/")[0] + "/"
     rows = connection.execute(
-        "SELECT DISTINCT name FROM assay_lineage.versions WHERE starts_with(name, %s) ORDER BY name LIMIT 8", (prefix,)
+        "SELECT DISTINCT ON (name) name FROM assay_lineage.versions WHERE name ~>=~ %s AND name ~<~ %s"
+        " ORDER BY name USING ~<~ LIMIT 8",
+        (prefix, prefix[:-1] + _AFTER_SLASH),
     ).fetchall()
     return "known: " + (", ".join(row[0] for row in rows) or "none yet")

@@ -23,7 +23,8 @@ from assay.store import Store
 ROW_REFERENCE = re.compile(r"row/(?P<dataset>[^/@\s]+)/(?P<row_id>.+)")
 _VERSIONS = """
     SELECT DISTINCT ON (id) id, name, at FROM assay_lineage.versions
-    WHERE signed AND type = 'dataset' AND (name = %(name)s OR starts_with(name, %(name)s || '.'))
+    WHERE signed AND type = 'dataset'
+      AND (name = %(name)s OR name ~>=~ (%(name)s || '.') AND name ~<~ (%(name)s || '/'))  -- all that begin with NAME.
       AND at <= coalesce(%(until)s::timestamptz, 'infinity')
     ORDER BY id, at
 """
@@ -36,6 +37,7 @@ def walk_row(
     reference: str,
     until: datetime | None = None,
     limit: int = DEFAULT_LIMIT,
+    ends: tuple[str, ...] = (),
 ) -> Walk:
     """Up: the collected versions that hold the row, and their origins. Down: all that was made with it.
 
@@ -50,12 +52,13 @@ def walk_row(
         holding = _holding(versions, objects, match["row_id"])
         if not holding:
             raise SpecError(f"{reference}: expected it in one of {len(versions)} versions, found it in none")
-        ends = [v for v in holding if v.name == f"dataset/{match['dataset']}"] if direction is Direction.UP else holding
+        is_up = direction is Direction.UP
+        firsts = [v for v in holding if not is_up or v.name == f"dataset/{match['dataset']}"]
         without = tuple(version.id for version in versions if version not in holding)
-        reached = reach(connection, [version.id for version in ends], Way(direction, until, without, limit))
+        reached = reach(connection, [version.id for version in firsts], Way(direction, until, without, limit, ends))
         nodes = nodes_of(connection, set(reached.ids))
     row = Node(reference, "row", reference, "", min(version.at for version in holding))
-    edges = (*_own_edges(reference, ends, direction), *reached.edges)
+    edges = (*_own_edges(reference, firsts, direction), *reached.edges)
     return Walk((reference,), (row, *nodes), edges, time.perf_counter() - started, limit, reached.truncated)
 
 
@@ -66,10 +69,10 @@ def _versions(connection: Connection, dataset: str, until: datetime | None) -> l
     return [Node(id=row[0], type="dataset", name=row[1], digest=row[0], at=row[2]) for row in rows]
 
 
-def _own_edges(reference: str, ends: Iterable[Node], direction: Direction) -> list[Edge]:
+def _own_edges(reference: str, firsts: Iterable[Node], direction: Direction) -> list[Edge]:
     """The row and the versions that hold it: up it is taken from them, down it goes into them."""
-    pairs = [(end.id, reference) if direction is Direction.UP else (reference, end.id) for end in ends]
-    return [Edge(a, b, "", "holds", end.at, signed=True) for (a, b), end in zip(pairs, ends, strict=True)]
+    pairs = [(end.id, reference) if direction is Direction.UP else (reference, end.id) for end in firsts]
+    return [Edge(a, b, "", "holds", end.at, signed=True) for (a, b), end in zip(pairs, firsts, strict=True)]
 
 
 def _holding(versions: Sequence[Node], objects: Store, row_id: str) -> list[Node]:

@@ -44,7 +44,8 @@ CREATE TABLE IF NOT EXISTS assay_lineage.versions (
     signed boolean NOT NULL,
     PRIMARY KEY (id, name, signed)
 );
-CREATE INDEX IF NOT EXISTS versions_name ON assay_lineage.versions (name);
+CREATE INDEX IF NOT EXISTS versions_name ON assay_lineage.versions (name text_pattern_ops);
+CREATE INDEX IF NOT EXISTS versions_source ON assay_lineage.versions (name) WHERE type = 'source';
 CREATE INDEX IF NOT EXISTS versions_digest ON assay_lineage.versions (digest text_pattern_ops);
 
 CREATE TABLE IF NOT EXISTS assay_lineage.run_versions (
@@ -63,7 +64,8 @@ CREATE INDEX IF NOT EXISTS run_versions_name ON assay_lineage.run_versions (name
 -- Every input of a run leads to every output, whichever witness told of which; signed only when both ends are.
 -- Not stored: 500 inputs and 500 outputs are 1,000 rows, not 250,000. The same edge may stand here more than once.
 CREATE OR REPLACE VIEW assay_lineage.edges AS
-    SELECT i.id AS from_id, o.id AS to_id, run_id, greatest(i.at, o.at) AS at, i.signed AND o.signed AS signed
+    SELECT i.id AS from_id, o.id AS to_id, run_id, greatest(i.at, o.at) AS at, i.signed AND o.signed AS signed,
+           split_part(i.name, '/', 1) AS from_kind, split_part(o.name, '/', 1) AS to_kind
     FROM assay_lineage.run_versions i JOIN assay_lineage.run_versions o USING (run_id)
     WHERE i.role = 'input' AND o.role = 'output' AND i.id <> o.id;
 

@@ -24,25 +24,27 @@ _EDGES_PER_NODE = 4
 # OFFSET 0 has each version's edges looked up by index: joined as a whole, all edges of the graph would be read.
 _EDGES = """
     WITH RECURSIVE walked AS (
-        SELECT e.*, row_number() OVER (PARTITION BY e.{far} ORDER BY e.at {best_first}) AS rank
+        SELECT e.*, row_number() OVER (PARTITION BY e.{far}_id, e.is_end ORDER BY e.at {best_first}) AS rank
         FROM unnest(%(seeds)b::text[]) AS seed (id) CROSS JOIN LATERAL (
-            SELECT * FROM assay_lineage.edges
-            WHERE {near} = seed.id AND at <= {until} AND NOT {far} = ANY(%(without)b::text[]) OFFSET 0) e
+            SELECT from_id, to_id, run_id, at, signed, {far}_kind = ANY(%(ends)b::text[]) AS is_end
+            FROM assay_lineage.edges
+            WHERE {near}_id = seed.id AND at <= {until} AND NOT {far}_id = ANY(%(without)b::text[]) OFFSET 0) e
         UNION
-        SELECT e.*, row_number() OVER (PARTITION BY e.{far} ORDER BY e.at {best_first})
+        SELECT e.*, row_number() OVER (PARTITION BY e.{far}_id, e.is_end ORDER BY e.at {best_first})
         FROM walked w CROSS JOIN LATERAL (
-            SELECT * FROM assay_lineage.edges
-            WHERE {near} = w.{far} AND at {not_past} w.at AND at <= {until} AND NOT {far} = ANY(%(without)b::text[])
-            OFFSET 0) e
-        WHERE w.rank = 1
+            SELECT from_id, to_id, run_id, at, signed, {far}_kind = ANY(%(ends)b::text[]) AS is_end
+            FROM assay_lineage.edges
+            WHERE {near}_id = w.{far}_id AND at {not_past} w.at AND at <= {until}
+              AND NOT {far}_id = ANY(%(without)b::text[]) OFFSET 0) e
+        WHERE w.rank = 1 AND NOT w.is_end
     )
     SELECT w.from_id, w.to_id, w.run_id, run.job, w.at, w.signed
     FROM (SELECT * FROM walked LIMIT %(most)s) w CROSS JOIN LATERAL (
         SELECT job FROM assay_lineage.runs WHERE run_id = w.run_id ORDER BY signed DESC LIMIT 1) run
 """
 _UNTIL = "coalesce(%(until)s::timestamptz, 'infinity')"
-_UP = {"near": "to_id", "far": "from_id", "not_past": "<=", "best_first": "DESC", "until": _UNTIL}
-_DOWN = {"near": "from_id", "far": "to_id", "not_past": ">=", "best_first": "ASC", "until": _UNTIL}
+_UP = {"near": "to", "far": "from", "not_past": "<=", "best_first": "DESC", "until": _UNTIL}
+_DOWN = {"near": "from", "far": "to", "not_past": ">=", "best_first": "ASC", "until": _UNTIL}
 _NODES = """
     SELECT version.* FROM unnest(%b::text[]) AS wanted (id) CROSS JOIN LATERAL (
         SELECT id, type, name, digest, at FROM assay_lineage.versions
@@ -120,12 +122,16 @@ class Walk:
 
 @dataclass(frozen=True)
 class Way:
-    """Where a walk is free to go. until: as known then (None: now). without: ids it does not enter. limit: nodes."""
+    """Where a walk is free to go. until: as known then (None: now). without: ids it does not enter. limit: nodes.
+
+    ends: first parts of names (`deployment`, `user`) that it enters, but does not go on from.
+    """
 
     direction: Direction
     until: datetime | None = None
     without: tuple[str, ...] = ()
     limit: int = DEFAULT_LIMIT
+    ends: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -143,15 +149,16 @@ def walk(
     reference: str,
     until: datetime | None = None,
     limit: int = DEFAULT_LIMIT,
+    ends: tuple[str, ...] = (),
 ) -> Walk:
-    """Everything before or after what `reference` names, as known at `until` (default: now), at most `limit` nodes.
+    """Everything before or after what `reference` names, along the `Way` that the other arguments describe.
 
     Raises SpecError when the reference is not understood, unknown or ambiguous.
     """
     started = time.perf_counter()
     with store.database.transaction() as connection:
         seeds = resolve(connection, reference, until)
-        reached = reach(connection, seeds, Way(direction, until, limit=limit))
+        reached = reach(connection, seeds, Way(direction, until, limit=limit, ends=ends))
         nodes = nodes_of(connection, set(reached.ids))
     return Walk(seeds, nodes, reached.edges, time.perf_counter() - started, limit, reached.truncated)
 
@@ -159,7 +166,13 @@ def walk(
 def reach(connection: Connection, seeds: Sequence[str], way: Way) -> Reached:
     """All that `way` leads to from `seeds`, within its limit."""
     most = way.limit * _EDGES_PER_NODE
-    values = {"seeds": list(seeds), "until": way.until, "without": list(way.without), "most": most + 1}
+    values = {
+        "seeds": list(seeds),
+        "until": way.until,
+        "without": list(way.without),
+        "ends": list(way.ends),
+        "most": most + 1,
+    }
     query = _EDGES.format(**(_UP if way.direction is Direction.UP else _DOWN)).encode()
     met = [Edge(*row) for row in connection.execute(query, values)]
     ends = ((e.result, e.origin) if way.direction is Direction.UP else (e.origin, e.result) for e in met[:most])

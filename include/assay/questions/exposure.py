@@ -19,6 +19,7 @@ from assay.lineage.walk import MOST_NODES, Direction, Edge, Node, Walk
 from assay.settings import Settings
 
 _ENDS = ("deployment", "actor")
+_ENDING_NAMES = ("deployment", "user", "drift", "schedule")  # of those: what a walk need not go through
 _MEASURING = ("export", "watch")  # steps that hold a dataset against what they make
 _FROZEN = (".holdout", ".recent")  # what a split keeps out of the training rows that it makes
 
@@ -102,12 +103,12 @@ def exposure(lineage: LineageStore, settings: Settings, reference: str, at: date
     Raises SpecError when the reference is not understood, unknown or ambiguous, IntegrityError for a changed shard.
     """
     started = time.perf_counter()
-    walk = ask(lineage, settings, Direction.DOWN, reference, at, MOST_NODES)
+    walk = ask(lineage, settings, Direction.DOWN, reference, at, MOST_NODES, _ENDING_NAMES)
     touched = _touched(walk)
     models = [one for one in touched if one.node.type == "model"]
     with lineage.database.transaction() as connection:
         exposed = _exposed(connection, models, at)
-    versions = tuple(one for one in touched if one.node.type not in ("model", *_ENDS))
+    versions = tuple(one for one in touched if one.node.type not in ("row", "model", *_ENDS))
     return Exposure(reference, at, versions, exposed, walk.truncated, time.perf_counter() - started)
 
 

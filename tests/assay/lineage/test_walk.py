@@ -3,15 +3,19 @@
 import contextlib
 import itertools
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pydantic import SecretStr
 
+from assay.errors import SpecError
 from assay.lineage.openlineage import canonical_event, event_time, parse_event, read_event
+from assay.lineage.question import ask
 from assay.lineage.seen import RunSeen, Version
 from assay.lineage.served import served
 from assay.lineage.store import LineageStore, ReceivedEvent, add_runs
@@ -122,7 +126,13 @@ def test_run_that_flooded_edges_is_cut_and_says_so(lineage: LineageStore) -> Non
     assert walk(lineage, Direction.UP, version(200).digest).truncated is False
 
 
-def test_no_question_reads_a_table_through(lineage: LineageStore, database_url: str) -> None:
+def refused(question: Callable[[], object]) -> None:
+    with pytest.raises(SpecError):
+        question()
+
+
+def test_no_question_reads_a_table_through(lineage: LineageStore, database_url: str, tmp_path: Path) -> None:
+    empty = (tmp_path / "store").as_uri()
     bodies = itertools.islice(lineage_graph.events(), 20_000)
     while batch := [parse_event(body) for body in itertools.islice(bodies, 2_000)]:
         lineage.add_events([ReceivedEvent(canonical_event(e), event_time(e), read_event(e)) for e in batch])
@@ -138,6 +148,9 @@ def test_no_question_reads_a_table_through(lineage: LineageStore, database_url: 
         lambda store: served(store, START + timedelta(minutes=3)),
         lambda store: served(store, name="s3"),
         lambda store: exposure(store, Settings(), hub),
+        lambda store: refused(lambda: walk(store, Direction.UP, "dataset/unknown")),
+        lambda store: refused(lambda: walk(store, Direction.UP, "source/unknown")),
+        lambda store: refused(lambda: ask(store, Settings(store_url=empty), Direction.UP, f"row/{hub[8:]}/7")),
     ):
         plans = plans_of(database_url, question)
         assert plans
@@ -163,3 +176,13 @@ def _fill_servings(lineage: LineageStore) -> None:
         )
     with lineage.database.transaction() as connection:
         connection.execute("ANALYZE")
+
+
+def test_walk_enters_its_ends_and_does_not_go_on_from_them(lineage: LineageStore) -> None:
+    live = Version("e" * 64, "deployment", "deployment/d", "e" * 64)
+    model, later = run_of(0, [0], [1], 0), run_of(2, [1], [2], 2)
+    tell(lineage, [model, replace(run_of(1, [1], [], 1), outputs=(live,)), replace(later, inputs=(live,))])
+    whole, ended = (walk(lineage, Direction.DOWN, version(0).digest, ends=ends) for ends in ((), ("deployment",)))
+    assert [node.name for node in whole.nodes] == ["dataset/d0", "dataset/d1", "deployment/d", "dataset/d2"]
+    assert [node.name for node in ended.nodes] == ["dataset/d0", "dataset/d1", "deployment/d"]
+    assert walk(lineage, Direction.DOWN, live.digest, ends=("deployment",)).nodes[-1].name == "dataset/d2"

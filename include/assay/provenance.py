@@ -8,6 +8,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Self
 
+from assay.code_digest import code_digest
 from assay.digests import sha256_bytes
 from assay.json_types import JsonObject
 
@@ -16,13 +17,15 @@ from assay.json_types import JsonObject
 class Provenance:
     """git_sha: "" outside a checkout. is_dirty: uncommitted changes. environment: digest of `environment_list()`.
 
-    committed_at: when the commit was made, by the clock of who made it; None outside a checkout.
+    committed_at: when the commit was made, by the clock of who made it; None outside a checkout. code: digest of the
+    code that lay there, committed or not; "" where it is not stated.
     """
 
     git_sha: str
     is_dirty: bool
     environment: str
     committed_at: datetime | None = None
+    code: str = ""
 
     def to_json(self) -> JsonObject:
         return {
@@ -30,6 +33,7 @@ class Provenance:
             "is_dirty": self.is_dirty,
             "environment": self.environment,
             "committed_at": self.committed_at.isoformat() if self.committed_at else None,
+            "code": self.code,
         }
 
     @classmethod
@@ -40,6 +44,7 @@ class Provenance:
             is_dirty=bool(value["is_dirty"]),
             environment=str(value["environment"]),
             committed_at=datetime.fromisoformat(str(committed)) if committed else None,
+            code=str(value.get("code") or ""),
         )
 
 
@@ -54,6 +59,7 @@ def current_provenance() -> Provenance:
         is_dirty=bool(sha and _git(source, "status", "--porcelain", "--untracked-files=no")),
         environment=sha256_bytes(environment_list()),
         committed_at=datetime.fromisoformat(committed) if committed else None,
+        code=code_digest(),
     )
 
 

@@ -54,19 +54,20 @@ class DataAnswer(BaseModel):
 
 
 class CommitAnswer(BaseModel):
-    """git_sha: "" outside a checkout."""
+    """git_sha: "" outside a checkout. code: digest of the code that ran, "" where it is not stated."""
 
     git_sha: str
     is_dirty: bool
+    code: str
 
 
 class CodeAnswer(BaseModel):
-    """same: null where commits say too little."""
+    """same: null where nothing tells. a, b: null where the model has no statement of the step."""
 
     step: str
     same: bool | None
-    a: CommitAnswer
-    b: CommitAnswer
+    a: CommitAnswer | None
+    b: CommitAnswer | None
 
 
 class ParameterAnswer(BaseModel):

@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 import click
 
 from assay.json_types import Json
+from assay.provenance import Provenance
 from assay.questions.coverage import Coverage, Kind
 from assay.questions.data_diff import RoleDiff
 from assay.questions.diff import ModelDiff
@@ -38,10 +39,9 @@ def diff_lines(diff: ModelDiff) -> Iterator[str]:
     yield _title("code")
     for code in diff.code:
         if not code.same:
-            sides = [f"{_short(sha)}{' with changes' if dirty else ''}" for sha, dirty in
-                     ((code.a, code.a_dirty), (code.b, code.b_dirty))]  # fmt: skip
-            yield f"  {code.step.value:<9} {sides[0]} -> {sides[1]}{'' if code.same is False else ': not comparable'}"
-    yield _alike(sum(bool(code.same) for code in diff.code), "steps of the same commit")
+            ending = "" if code.same is False else ": not comparable"
+            yield f"  {code.step.value:<9} {_commit(code.a)} -> {_commit(code.b)}{ending}"
+    yield _alike(sum(bool(code.same) for code in diff.code), "steps of the same code")
     yield _title("parameters")
     for parameter in diff.parameters:
         if not parameter.same:
@@ -158,6 +158,12 @@ def _role(role: RoleDiff) -> str:
     return (
         f"{sides}, {rows.a} -> {rows.b} rows: {rows.both} in both, {rows.only_a} in A alone, {rows.only_b} in B alone"
     )
+
+
+def _commit(code: Provenance | None) -> str:
+    if code is None:
+        return "no statement"
+    return _short(code.git_sha) + (" with changes" if code.is_dirty else "")
 
 
 def _short(digest: str | None) -> str:

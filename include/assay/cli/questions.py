@@ -35,8 +35,8 @@ def diff(model_a: str, model_b: str, as_json: bool) -> None:
     assay lineage diff model/spam@champion model/spam@challenger
     assay lineage diff 823b4d9bcf38 model/mnist:2
 
-    Rows are told apart by their ids: so many in both, so many in one alone. A commit says nothing of
-    a step that ran with uncommitted changes: such code is `not comparable`.
+    Rows are told apart by their ids: so many in both, so many in one alone. Code is compared by the
+    digest that each step states of it.
     """
     from assay.cli.answers import diff_lines
     from assay.lineage.question import check_reference

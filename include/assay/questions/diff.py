@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from assay.json_types import Json, JsonObject
 from assay.ledger import Ledger
 from assay.lineage.store import LineageStore
+from assay.provenance import Provenance
 from assay.questions.data_diff import RoleDiff, SourceDiff, diff_roles, diff_sources
 from assay.questions.dossier import Dossier, open_dossier
 from assay.questions.environment_diff import EnvironmentDiff, diff_environments
@@ -17,29 +18,27 @@ from assay.store import Store
 
 @dataclass(frozen=True)
 class CodeDiff:
-    """The checkout a step ran from, in each model. a, b: git commit, "" where the step ran outside a checkout or never.
+    """The code that a step ran, in each model; None where the model has no statement of the step.
 
-    same: None where it is not known: outside a checkout, or with uncommitted changes, a commit says too little.
+    same: by the digests of the code where both are stated, else by commits; None where those say too little, as outside
+    a checkout or with uncommitted changes.
     """
 
     step: Step
-    a: str
-    b: str
-    a_dirty: bool
-    b_dirty: bool
+    a: Provenance | None
+    b: Provenance | None
 
     @property
     def same(self) -> bool | None:
-        known = self.a and self.b and not self.a_dirty and not self.b_dirty
-        return self.a == self.b if known else None
+        if self.a is None or self.b is None:
+            return None
+        if self.a.code and self.b.code:
+            return self.a.code == self.b.code
+        told = all(one.git_sha and not one.is_dirty for one in (self.a, self.b))
+        return self.a.git_sha == self.b.git_sha if told else None
 
     def to_json(self) -> JsonObject:
-        return {
-            "step": self.step.value,
-            "same": self.same,
-            "a": {"git_sha": self.a, "is_dirty": self.a_dirty},
-            "b": {"git_sha": self.b, "is_dirty": self.b_dirty},
-        }
+        return {"step": self.step.value, "same": self.same, "a": _code_json(self.a), "b": _code_json(self.b)}
 
 
 @dataclass(frozen=True)
@@ -96,13 +95,11 @@ def diff_models(reference_a: str, reference_b: str, ledger: Ledger, lineage: Lin
 
 def _code(step: Step, a: Dossier, b: Dossier) -> CodeDiff:
     old, new = (dossier.statements.get(step) for dossier in (a, b))
-    return CodeDiff(
-        step=step,
-        a=old.record.provenance.git_sha if old else "",
-        b=new.record.provenance.git_sha if new else "",
-        a_dirty=bool(old and old.record.provenance.is_dirty),
-        b_dirty=bool(new and new.record.provenance.is_dirty),
-    )
+    return CodeDiff(step, old.record.provenance if old else None, new.record.provenance if new else None)
+
+
+def _code_json(code: Provenance | None) -> JsonObject | None:
+    return {"git_sha": code.git_sha, "is_dirty": code.is_dirty, "code": code.code} if code else None
 
 
 def _all_json(parts: "tuple[CodeDiff, ...] | tuple[ParameterDiff, ...] | tuple[VerdictDiff, ...]") -> list[Json]:

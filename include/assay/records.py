@@ -42,6 +42,7 @@ class Step(str, Enum):
     BENCH = "bench"
     QUARANTINE = "quarantine"
     ERASE = "erase"
+    EXPIRE = "expire"
     KEY = "key"
 
 

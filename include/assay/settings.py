@@ -50,6 +50,14 @@ class Settings(BaseSettings):
         default="", description="where signed checkpoints go: file:///FILE, s3://BUCKET/PREFIX?lock_days=N, https://…"
     )
     checkpoint_secret: SecretStr = Field(default=SecretStr(""), description="key of the webhook's HMAC")
+    retention_requests_days: int = Field(
+        default=400, ge=1, description="how long served requests and their labels are kept as captured"
+    )
+    retention_events_days: int = Field(
+        default=400,
+        ge=183,
+        description="how long OpenLineage events are kept as received; six months at least (EU AI Act, Art. 19 and 26)",
+    )
     api_url: str = ""
     api_token: SecretStr = SecretStr("")
 

@@ -1,8 +1,8 @@
 """Whether an event is what OpenLineage 2-0-2 and its standard facets ask for; nothing is fetched.
 
 A facet is checked by the rules of its key in its place (`version` of a dataset, `parent` of a run, ...), or else by
-those of the standard document that its `_schemaURL` names. A model newer than the one known here, a deleted facet, and
-a facet of one's own follow the base rules alone, which the schema of the event contains.
+those of the standard document that its `_schemaURL` names. A deleted facet, a facet of one's own and one of a newer
+model follow the base rules alone, which the schema of the event contains; but not the newer ones that the graph reads.
 """
 
 import functools
@@ -20,6 +20,12 @@ from assay.lineage.facet_schemas import FacetRule, facet_rules
 
 _FACET_URL = re.compile(r"https://openlineage\.io/spec/facets/(\d{1,4})-\d{1,4}-\d{1,4}/(\w{1,100})\.json(?:#.*)?")
 _DELETABLE = ("job", "dataset")
+_READ = (("dataset", "version"), ("dataset", "symlinks"), ("run", "parent"))
+_PARTS = {
+    "RunEvent": ("run", "job", "inputs", "outputs"),
+    "DatasetEvent": ("dataset",),
+    "JobEvent": ("job", "inputs", "outputs"),
+}
 _LONGEST_REASON = 300
 _Path = tuple[str | int, ...]
 
@@ -37,7 +43,7 @@ def check_event(event: dict[str, Any]) -> None:
     """Raises SpecError with the JSON path and the reason when `event` does not conform."""
     checks = _checks()
     kind = _check_core(checks, event)
-    for path, place, facets in _facets(event):
+    for path, place, facets in _facets(kind, event):
         for key, facet in facets.items():
             validator = _rules_for(checks, place, key, facet)
             if validator is not None and not validator.is_valid(facet):
@@ -67,18 +73,16 @@ def _kinds(event: dict[str, Any]) -> list[str]:
     return [kind for kind, key in (("DatasetEvent", "dataset"), ("JobEvent", "job")) if key in event] or ["RunEvent"]
 
 
-def _facets(event: dict[str, Any]) -> Iterator[tuple[_Path, str, dict[str, Any]]]:
-    """(path, place, facets) of every set of facets in an event whose core conforms."""
-    for place in ("run", "job", "dataset"):
-        owner = event.get(place)
-        if isinstance(owner, dict) and owner.get("facets"):
-            yield (place, "facets"), place, owner["facets"]
-    for place in ("input", "output"):
-        for index, dataset in enumerate(event.get(f"{place}s", ())):
-            if dataset.get("facets"):
-                yield (f"{place}s", index, "facets"), "dataset", dataset["facets"]
-            if dataset.get(f"{place}Facets"):
-                yield (f"{place}s", index, f"{place}Facets"), place, dataset[f"{place}Facets"]
+def _facets(kind: str, event: dict[str, Any]) -> Iterator[tuple[_Path, str, dict[str, Any]]]:
+    """(path, place, facets) of every set of facets in an event whose core conforms; what its kind lacks is anything."""
+    for part in _PARTS[kind]:
+        if part not in ("inputs", "outputs"):
+            yield (part, "facets"), part, event[part].get("facets", {})
+            continue
+        place = part.removesuffix("s")
+        for index, dataset in enumerate(event.get(part, ())):
+            yield (part, index, "facets"), "dataset", dataset.get("facets", {})
+            yield (part, index, f"{place}Facets"), place, dataset.get(f"{place}Facets", {})
 
 
 def _rules_for(checks: _Checks, place: str, key: str, facet: dict[str, Any]) -> Draft202012Validator | None:
@@ -87,7 +91,8 @@ def _rules_for(checks: _Checks, place: str, key: str, facet: dict[str, Any]) -> 
     if known is None or (facet.get("_deleted") is True and place in _DELETABLE):
         return None
     rule, validator = known
-    return None if named and int(named[1]) > rule.model else validator
+    is_newer = named is not None and int(named[1]) > rule.model
+    return None if is_newer and (place, key) not in _READ else validator
 
 
 def _refusal(kind: str, path: _Path, validator: Draft202012Validator, value: dict[str, Any]) -> SpecError:

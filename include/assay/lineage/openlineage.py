@@ -70,7 +70,9 @@ def event_time(event: JsonObject) -> datetime:
     try:
         return datetime.fromisoformat(told.upper()).astimezone(UTC)
     except (ValueError, OverflowError) as error:
-        raise SpecError(f"lineage event: eventTime: expected a time of the years 1 to 9999, found {told!r}") from error
+        raise SpecError(
+            f"lineage event: eventTime: expected a time of the years 1 to 9999, found {told[:40]!r}"
+        ) from error
 
 
 def read_event(event: JsonObject) -> RunSeen | None:

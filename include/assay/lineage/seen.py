@@ -9,6 +9,7 @@ from assay.records import StepReport, Subject
 
 _TYPES = ("dataset", "model", "deployment", "source", "report")
 _LONGEST_URI = 800  # names are keys; the digest, not the name, says which bytes
+_LONGEST_ETAG = 200  # a server may send anything
 
 
 @dataclass(frozen=True)
@@ -77,9 +78,9 @@ def report_sources(report: StepReport) -> tuple[Version, ...]:
 
 def report_etags(report: StepReport) -> tuple[Version, ...]:
     """The same bytes as their server calls them, `URI@ETAG`: what another producer may name as their version."""
-    told = [(str(source["uri"])[:_LONGEST_URI], str(source["etag"])) for source in _sources(report)
+    told = [(source_name(str(source["uri"])), str(source["etag"])) for source in _sources(report)
             if source.get("uri") and source.get("etag")]  # fmt: skip
-    return tuple(Version(f"{uri}@{etag}", "source", uri) for uri, etag in told)
+    return tuple(Version(f"{uri}@{etag}", "source", uri) for uri, etag in told if len(etag) <= _LONGEST_ETAG)
 
 
 def _sources(report: StepReport) -> list[JsonObject]:

@@ -163,12 +163,29 @@ def test_the_url_of_a_standard_facet_cannot_be_used_to_leave_its_rules() -> None
 def test_own_facets_newer_models_and_deleted_facets_follow_the_base_rules() -> None:
     own = {"_producer": PRODUCER, "_schemaURL": PRODUCER, "anything": [None]}
     check_event(event_with("run", "acme_cost", own))
-    newer = {**own, "_schemaURL": "https://openlineage.io/spec/facets/2-0-0/DatasetVersionDatasetFacet.json#/$defs/X"}
-    check_event(event_with("dataset", "version", newer))
+    newer = {**own, "_schemaURL": "https://openlineage.io/spec/facets/2-0-0/StorageDatasetFacet.json#/$defs/X"}
+    check_event(event_with("dataset", "storage", newer))
     check_event(event_with("dataset", "version", {**own, "_deleted": True}))
     for lacking in ("_producer", "_schemaURL"):
         with pytest.raises(SpecError, match=f'acme_cost: "{lacking}"'):
             check_event(event_with("run", "acme_cost", {key: own[key] for key in own if key != lacking}))
+
+
+@pytest.mark.parametrize(("place", "key"), [("dataset", "version"), ("dataset", "symlinks"), ("run", "parent")])
+def test_what_the_graph_reads_follows_the_rules_it_knows_whatever_model_it_names(place: str, key: str) -> None:
+    url = "https://openlineage.io/spec/facets/9-0-0/SomethingFacet.json"
+    unread = {"_producer": PRODUCER, "_schemaURL": url, "identifiers": 3, "datasetVersion": 3, "run": 3}
+    with pytest.raises(SpecError, match=f"facets/{key}"):
+        check_event(event_with(place, key, unread))
+
+
+def test_what_a_kind_of_event_does_not_know_may_be_anything() -> None:
+    base_event = {"eventTime": "2026-11-21T05:00:00Z", "producer": PRODUCER, "schemaURL": PRODUCER}
+    known = {"namespace": "n", "name": "d"}
+    for anything in (3, "x", None, {"facets": 3}, [3], [{"facets": {"version": 3}}]):
+        others = {"inputs": anything, "outputs": anything, "run": anything}
+        check_event({**base_event, "dataset": known, **others})
+        check_event({**event_with("job", "x", {"_producer": PRODUCER, "_schemaURL": PRODUCER}), "dataset": anything})
 
 
 def test_a_standard_facet_under_another_key_follows_the_document_it_names() -> None:

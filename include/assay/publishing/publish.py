@@ -54,9 +54,9 @@ def _remember(connection: "psycopg.Connection[Any]", sent: Sequence[Sent]) -> No
     """Does not wait for the disk: what a crash forgets here makes a rollback harder to name, no log less safe."""
     if not sent:
         return
-    with connection.transaction():
-        connection.execute("SET LOCAL synchronous_commit TO OFF")
-        connection.execute(
-            "INSERT INTO assay_ledger.publications (place, size) SELECT unnest(%s::text[]), %s ON CONFLICT DO NOTHING",
-            ([one.place for one in sent], sent[0].size),
-        )
+    connection.execute(
+        "WITH quick AS (SELECT set_config('synchronous_commit', 'off', true))"
+        " INSERT INTO assay_ledger.publications (place, size) SELECT unnest(%s::text[]), %s FROM quick"
+        " ON CONFLICT DO NOTHING",
+        ([one.place for one in sent], sent[0].size),
+    )

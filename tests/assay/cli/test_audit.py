@@ -51,7 +51,7 @@ def test_changed_ledger_ends_with_exit_3_and_names_the_entry(audit, ledger, keys
 
 def test_exported_bundle_verifies_with_the_auditors_keys(audit, ledger, keys, settings, tmp_path):
     fill(ledger, keys, 3)
-    bundle = tmp_path / "bundle.zip"
+    bundle = tmp_path / "bundle.jsonl"
     code, out = audit("export", "--out", bundle, "--json")
     assert (code, json.loads(out)) == (0, {"path": str(bundle), "entries": 3})
     code, out = audit("verify", "--bundle", bundle, "--keys", settings.keys)
@@ -59,13 +59,13 @@ def test_exported_bundle_verifies_with_the_auditors_keys(audit, ledger, keys, se
 
 
 def test_misuse_is_exit_2_and_writes_nothing(audit, ledger, keys, tmp_path):
-    empty = audit("export", "--out", tmp_path / "bundle.zip")
+    empty = audit("export", "--out", tmp_path / "bundle.jsonl")
     fill(ledger, keys, 1)
-    nowhere = audit("export", "--out", tmp_path / "no folder" / "bundle.zip")
+    nowhere = audit("export", "--out", tmp_path / "no folder" / "bundle.jsonl")
     assert [code for code, _ in (empty, nowhere)] == [2, 2]
     assert not list(tmp_path.glob("*bundle*"))
-    audit("export", "--out", tmp_path / "bundle.zip")
-    no_keys = audit("verify", "--bundle", tmp_path / "bundle.zip", "--keys", tmp_path / "nowhere")
+    audit("export", "--out", tmp_path / "bundle.jsonl")
+    no_keys = audit("verify", "--bundle", tmp_path / "bundle.jsonl", "--keys", tmp_path / "nowhere")
     no_bundle = audit("verify", "--bundle", tmp_path / "none.zip")
     assert [code for code, _ in (no_keys, no_bundle)] == [2, 2]
 

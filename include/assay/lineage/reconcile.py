@@ -80,12 +80,15 @@ def reconcile(ledger: Ledger, store: LineageStore, now: datetime, unfinished_aft
     Raises IntegrityError when an entry does not verify or entries are gone.
     """
     started = time.perf_counter()
-    sync_from_ledger(ledger, store)
     with store.database.transaction() as connection:
         seq = queries.begin(connection)
-        steps = [(step_run_id(entry.report, entry.context), _job(entry)) for entry in ledger.entries(seq)]
+        # Events first: a step signs before it tells, so what is compared has its statement by then.
+        queries.choose_candidates(connection)
+        sync_from_ledger(ledger, store)
+        entries = ledger.entries(seq, queries.synced(connection) - seq)
+        steps = [(step_run_id(entry.report, entry.context), _job(entry)) for entry in entries]
         jobs = dict(steps)
-        queries.choose_candidates(connection, list(jobs))
+        queries.add_candidates(connection, list(jobs))
         untold = [_untold(run, jobs[run]) for run in queries.runs_without_event(connection, list(jobs))]
         disagreeing = [Hole(HoleKind(kind), *told) for kind, told in queries.disagreements(connection)]
         unfinished = [_unfinished(*row) for row in queries.unfinished(connection, now - unfinished_after)]

@@ -72,11 +72,21 @@ def begin(connection: Connection) -> int:
     return int(row[0]) if row else 0
 
 
-def choose_candidates(connection: Connection, runs: Sequence[str]) -> None:
-    """`runs`, those that events came of since the last time, and those that disagreed then."""
+def choose_candidates(connection: Connection) -> None:
+    """The runs that events came of since the last time, and those that disagreed then."""
     connection.execute(_CANDIDATES)
+
+
+def add_candidates(connection: Connection, runs: Sequence[str]) -> None:
+    """Compare `runs`, too."""
     connection.execute(_ADD_CANDIDATES, (list(runs),))
     connection.execute("ANALYZE candidates")
+
+
+def synced(connection: Connection) -> int:
+    """How many entries of the ledger the graph holds."""
+    row = connection.execute("SELECT coalesce(max(entries), 0) FROM assay_lineage.progress").fetchone()
+    return int(row[0]) if row else 0
 
 
 def runs_without_event(connection: Connection, runs: Sequence[str]) -> list[str]:

@@ -169,3 +169,22 @@ def test_command_exits_with_three_on_a_contradiction(
     tell(lineage, event_of(TRAIN))
     alarming = CliRunner().invoke(lineage_command, ["reconcile"])
     assert (alarming.exit_code, "claim_without_statement digits.train" in alarming.output) == (3, True)
+
+
+@pytest.mark.parametrize("verdict", [Verdict.PASSED, Verdict.FAILED])
+def test_no_step_contradicts_its_own_statement(bench: Workbench, lineage: LineageStore, verdict: Verdict) -> None:
+    products = {
+        Step.REGISTER: "registered",
+        Step.DEPLOY: "deployment",
+        Step.ROLLBACK: "deployment",
+        Step.WATCH: "window",
+    }
+    judging = (Step.GATE, Step.APPROVE)
+    for step in Step:
+        made = {} if step in judging else {products.get(step, "made"): Subject(f"dataset/{step.value}", "e" * 64)}
+        facts = {"version": 3, "alias": "challenger", "responder": "bob"}
+        report = StepReport(step, "digits", verdict, made, {"model": MODEL}, ("model",), facts=facts)
+        sign(bench, report)
+        tell(lineage, event_of(report))
+    reconciled = found(bench, lineage)
+    assert (told(reconciled), reconciled.entries) == ([], len(Step))

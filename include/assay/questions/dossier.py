@@ -16,6 +16,8 @@ from assay.lineage.refs import resolve
 from assay.lineage.store import LineageStore
 from assay.records import Step, Subject, Verdict
 
+_EVERY = 10_000_000
+
 
 @dataclass(frozen=True)
 class Dossier:
@@ -68,7 +70,7 @@ def open_dossier(reference: str, ledger: Ledger, lineage: LineageStore) -> Dossi
     return Dossier(
         model=model,
         statements={
-            **evidence_chain(ledger, model, _behind(exported[0], gate)),
+            **evidence_chain(ledger, model, _behind(exported[0], _judged(ledger, gate))),
             Step.GATE: gate,
             Step.APPROVE: newest_statement(ledger, Step.APPROVE, model),
         },
@@ -76,14 +78,23 @@ def open_dossier(reference: str, ledger: Ledger, lineage: LineageStore) -> Dossi
     )
 
 
-def _behind(exported: LedgerEntry, gate: LedgerEntry | None) -> Pick:
+def _behind(exported: LedgerEntry, judged: Mapping[Step, LedgerEntry]) -> Pick:
     """What the gate judged, else what the model's own run stated, else the newest."""
-    told = gate.report.facts.get("input_attestations") if gate else None
-    judged = frozenset(map(str, told)) if isinstance(told, list) else frozenset[str]()
 
     def pick(ledger: Ledger, step: Step, subject: Subject | None) -> LedgerEntry | None:
-        found = ledger.find(subject_sha256=subject.sha256, step=step) if subject is not None else []
-        rank = [(entry.sha256 in judged, entry.context.run_id == exported.context.run_id, entry.seq) for entry in found]
-        return found[rank.index(max(rank))] if found else None
+        if subject is None:
+            return None
+        known = judged.get(step)
+        if known is not None and subject in known.report.subjects():
+            return known
+        found = ledger.find(subject_sha256=subject.sha256, step=step, limit=_EVERY)
+        own = (entry for entry in found if entry.context.run_id == exported.context.run_id)
+        return next(own, next(iter(found), None))
 
     return pick
+
+
+def _judged(ledger: Ledger, gate: LedgerEntry | None) -> dict[Step, LedgerEntry]:
+    told = gate.report.facts.get("input_attestations") if gate else None
+    cited = (ledger.with_sha256(str(sha256)) for sha256 in (told if isinstance(told, list) else ()))
+    return {entry.report.step: entry for entry in cited if entry is not None}

@@ -141,6 +141,7 @@ def _first_page(browser: Browser) -> Browser:
     browser.session = browser.call("Target.attachToTarget", targetId=target, flatten=True)["sessionId"]
     for domain in ("Page", "Runtime", "Network", "Log", "Accessibility"):
         browser.call(f"{domain}.enable")
+    browser.call("Emulation.setFocusEmulationEnabled", enabled=True)
     browser.size(1600, 1000)
     browser.dark(is_dark=False)
     return browser

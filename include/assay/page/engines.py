@@ -11,7 +11,7 @@ from assay.errors import SpecError
 from assay.ledger import Ledger
 from assay.lineage.database import Connection, Database
 from assay.lineage.store import LineageStore
-from assay.lineage.sync import is_behind, sync_from_ledger
+from assay.page.catch_up import CatchUp
 from assay.settings import Settings
 from assay.signing import KeyRing
 
@@ -28,6 +28,7 @@ class Engines:
         self._lineage: LineageStore | None = None
         self._ledger: Database | None = None
         self._keys: KeyRing | None = None
+        self._catch_up = CatchUp()
 
     def now(self) -> datetime:
         """The moment that ages are counted from."""
@@ -45,12 +46,14 @@ class Engines:
             yield Ledger(connection, self._public_keys(), self.settings.keys / "checkpoint")
 
     def lineage(self) -> LineageStore:
-        """The lineage store after it read what the ledger has gained. Raises IntegrityError on tampering."""
+        """The lineage store after it read what the ledger has gained, or while it reads. Raises IntegrityError."""
         store = self._lineage_store()
-        if is_behind(store):
-            with self.ledger() as ledger:
-                sync_from_ledger(ledger, store)
+        self._catch_up.catch_up(store, self.ledger)
         return store
+
+    def is_catching_up(self) -> bool:
+        """Whether lineage is behind the ledger: what serves may then be older than what is signed."""
+        return self._catch_up.is_behind
 
     def close(self) -> None:
         """Close what was opened."""

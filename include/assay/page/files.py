@@ -10,7 +10,7 @@ from assay.digests import sha256_file
 
 router = APIRouter()
 _FOLDER = Path(__file__).with_name("static")
-_TYPES = {".css": "text/css", ".js": "text/javascript", ".txt": "text/plain"}
+_TYPES = {".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
 _FOR_GOOD = "private, max-age=31536000, immutable"  # the address carries the digest
 
 

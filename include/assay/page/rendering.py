@@ -46,6 +46,7 @@ def render(request: Request, template: str, status_code: int = 200, **view: obje
         links=links_of(request),
         sections=SECTIONS,
         now=engines.now(),
+        is_catching_up=engines.is_catching_up(),
         **view,
     )
     return HTMLResponse(text, status_code)

@@ -31,7 +31,6 @@ def statement(
         proof = prove_inclusion(ledger, seq)
         entry, checkpoint = proof.verify(ledger.keys)
         signed_by = Checkpoint.verified_by(proof.note, ledger.keys)[1]
-        size = ledger.size()
     reader.require_entry(entry)
     version = str(entry.report.facts.get("version") or "") if entry.report.step is Step.REGISTER else ""
     return render(
@@ -42,7 +41,6 @@ def statement(
         proof=proof,
         checkpoint=checkpoint,
         checkpoint_key=signed_by,
-        size=size,
         file=_file_name(seq),
         task=links_of(request).task_run(entry.context),
         mlflow=links_of(request).model_version(entry.report.pipeline, version),

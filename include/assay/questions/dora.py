@@ -8,35 +8,37 @@ the next change or rollback to another model. Definitions in full: docs/how-to/a
 import time
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime, timedelta
+from itertools import takewhile
 
 from assay.errors import SpecError
 from assay.json_types import JsonObject
 from assay.ledger import Ledger
+from assay.provenance import Provenance
 from assay.questions.durations import Durations
-from assay.questions.service import Event, collected_at, service_events
+from assay.questions.service import Scene, collected_at, service_history
 from assay.records import Step
 
 _CAUSES = (Step.ROLLBACK, Step.CUT_OUT, Step.WATCH)
 
 
-@dataclass
+@dataclass(frozen=True)
 class _Change:
-    """causes: why it failed, as far as the history was read."""
+    """lead: None where nothing tells when it began. causes: the steps that tell that it failed."""
 
-    event: Event
+    at: datetime
     lead: timedelta | None
-    causes: set[Step] = field(default_factory=set)
+    causes: frozenset[Step]
 
 
-@dataclass
+@dataclass(frozen=True)
 class _Outage:
-    """since: None where nothing tells when the failure began, as before a rollback out of the blue."""
+    """since: None where nothing tells when it began, as before a rollback out of the blue. until: None: it lasts."""
 
-    began: datetime
+    told: datetime
     since: datetime | None
-    until: datetime | None = None
+    until: datetime | None
 
 
 @dataclass(frozen=True)
@@ -110,17 +112,14 @@ def dora(
     started, end = time.perf_counter(), until or now
     if since is not None and since >= end:
         raise SpecError(f"since {since.isoformat()}: expected a time before {end.isoformat()}; mend the window")
-    events = service_events(ledger, pipeline)
-    if pipeline is not None and not events and not ledger.find(pipeline=pipeline, limit=1):
+    histories = service_history(ledger, pipeline, end)
+    if pipeline is not None and not histories and not ledger.find(pipeline=pipeline, limit=1):
         raise SpecError(f"{pipeline}: expected a pipeline of the ledger, found no statement of it; check the name")
-    changes, outages = [], []
-    for name, history in events.items():
-        found = _read(history, collected_at(ledger, name), end)
-        changes += found[0]
-        outages += found[1]
-    begin = since or min((change.event.at for change in changes), default=None)
-    counted = [change for change in changes if begin is not None and begin <= change.event.at]
-    suffered = [outage for outage in outages if begin is not None and begin <= outage.began]
+    changes = [change for name, scenes in histories.items() for change in _changes(scenes, collected_at(ledger, name))]
+    outages = [outage for scenes in histories.values() for outage in _outages(scenes)]
+    begin = since or min((change.at for change in changes), default=None)
+    counted = [change for change in changes if begin is not None and begin <= change.at]
+    suffered = [outage for outage in outages if begin is not None and begin <= outage.told]
     return Dora(
         pipeline=pipeline,
         since=begin,
@@ -134,66 +133,38 @@ def dora(
     )
 
 
-def _read(
-    history: Sequence[Event], began: Mapping[str, datetime], end: datetime
-) -> tuple[list[_Change], list[_Outage]]:
-    """One pipeline's changes and outages, as known at `end`."""
-    changes: list[_Change] = []
-    outages: list[_Outage] = []
-    serving, deployment = "", ""
-    for event in (event for event in history if event.at < end):
-        if event.step in _CAUSES and _concerns(event, deployment):
-            _blame(changes, event, serving)
-            _suffer(outages, event, serving)
-        if event.step is Step.WATCH:
-            continue
-        if event.step is not Step.CUT_OUT and event.model != serving:
-            _restore(outages, event)
-        if event.step is Step.DEPLOY and event.model != serving:
-            changes.append(_Change(event, _lead(event, changes, began)))
-        serving = event.model
-        deployed = event.entry.report.products.get("deployment")
-        deployment = deployed.sha256 if deployed else ""
-    return changes, outages
+def _changes(scenes: Sequence[Scene], began: Mapping[str, datetime]) -> Iterator[_Change]:
+    """One pipeline's. began: run id -> when the run was set off."""
+    before: Provenance | None = None
+    for place, scene in enumerate(scenes):
+        if scene.is_change:
+            after = takewhile(lambda later: not later.is_change, scenes[place + 1 :])
+            causes = frozenset(later.step for later in after if later.fails and later.served == scene.serves)
+            yield _Change(scene.at, _lead(scene, before, began), causes)
+            before = scene.entry.record.provenance
 
 
-def _concerns(event: Event, deployment: str) -> bool:
-    """A watch may end after another deployment has taken over."""
-    watched = event.entry.report.inputs.get("deployment")
-    return event.step is not Step.WATCH or (watched is not None and watched.sha256 == deployment)
-
-
-def _blame(changes: list[_Change], event: Event, serving: str) -> None:
-    """The last change failed, if it is what served."""
-    switches_away = event.step is Step.WATCH or event.model != serving
-    if changes and serving and changes[-1].event.model == serving and switches_away:
-        changes[-1].causes.add(event.step)
-
-
-def _suffer(outages: list[_Outage], event: Event, serving: str) -> None:
-    """A failure begins, unless one lasts already. A rollback ends what nobody wrote the beginning of."""
-    if outages and outages[-1].until is None:
-        return
-    if event.step is Step.ROLLBACK:
-        if event.model != serving:
-            outages.append(_Outage(event.at, None))
-    elif serving:
-        outages.append(_Outage(event.at, event.at))
-
-
-def _restore(outages: list[_Outage], event: Event) -> None:
-    if outages and outages[-1].until is None:
-        outages[-1].until = event.at
-
-
-def _lead(deploy: Event, earlier: Sequence[_Change], began: Mapping[str, datetime]) -> timedelta | None:
+def _lead(deploy: Scene, before: Provenance | None, began: Mapping[str, datetime]) -> timedelta | None:
     """From the commit, where its time is stated and it is not that of the change before; else from the run's start."""
     code = deploy.entry.record.provenance
-    before = earlier[-1].event.entry.record.provenance.git_sha if earlier else None
-    beginning = began.get(deploy.entry.context.run_id)
-    if code.committed_at is not None and code.git_sha != before and not code.is_dirty:
-        beginning = code.committed_at
+    is_new = before is None or before.git_sha != code.git_sha
+    beginning = code.committed_at if is_new and not code.is_dirty else None
+    beginning = beginning or began.get(deploy.entry.context.run_id)
     return deploy.at - beginning if beginning is not None else None
+
+
+def _outages(scenes: Sequence[Scene]) -> Iterator[_Outage]:
+    """One pipeline's: from what first tells of a failure to the next switch to another model."""
+    first: Scene | None = None
+    for scene in scenes:
+        if first is None and scene.fails:
+            first = scene
+        if first is not None and scene.puts_another:
+            # A rollback out of the blue ends what nobody wrote the beginning of.
+            yield _Outage(first.at, None if first is scene else first.at, scene.at)
+            first = None
+    if first is not None:
+        yield _Outage(first.at, first.at, None)
 
 
 def _by_cause(changes: Sequence[_Change]) -> dict[str, int]:

@@ -1,4 +1,4 @@
-"""The service history of a pipeline as its signed statements tell it: changes, failures, restorations."""
+"""The service history of a pipeline as its signed statements tell it: what served when, and when it was bad."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,32 +8,64 @@ from assay.ledger import Ledger, LedgerEntry
 from assay.records import Step, Verdict
 
 _EVERY = 10_000_000
-SWITCHES = (Step.DEPLOY, Step.ROLLBACK, Step.CUT_OUT)
+_SWITCHES = (Step.DEPLOY, Step.ROLLBACK, Step.CUT_OUT)
 
 
 @dataclass(frozen=True)
-class Event:
-    """A passed deploy, rollback or cut-out, or a watch that found drift (`WATCH`).
+class Scene:
+    """A passed deploy, rollback or cut-out, or a watch that found drift; and what served just before.
 
-    model: digest of what serves from here on (deploy, rollback), "" after a cut-out; of a watch, "".
+    serves: digest of the model that serves from here on, "" of none. served, deployment: digests of the model and the
+    deployment before, "" of none.
     """
 
-    step: Step
-    at: datetime
-    model: str
     entry: LedgerEntry
+    serves: str
+    served: str
+    deployment: str
+
+    @property
+    def step(self) -> Step:
+        return self.entry.report.step
+
+    @property
+    def at(self) -> datetime:
+        return self.entry.at
+
+    @property
+    def puts_another(self) -> bool:
+        """Whether another model serves from here on."""
+        return self.serves not in ("", self.served)
+
+    @property
+    def is_change(self) -> bool:
+        """A deploy of another model; what serves again after a rollback is no news."""
+        return self.step is Step.DEPLOY and self.puts_another
+
+    @property
+    def fails(self) -> bool:
+        """Whether it tells that what served was bad."""
+        if self.step is Step.WATCH:
+            watched = self.entry.report.inputs.get("deployment")
+            # A watch may end after another deployment has taken over.
+            return watched is not None and watched.sha256 == self.deployment
+        return self.step in (Step.ROLLBACK, Step.CUT_OUT) and self.served not in ("", self.serves)
 
 
-def service_events(ledger: Ledger, pipeline: str | None) -> dict[str, list[Event]]:
-    """Of one pipeline or of all, by pipeline, in the ledger's order. Raises IntegrityError as `Ledger.find` does."""
+def service_history(ledger: Ledger, pipeline: str | None, until: datetime) -> dict[str, list[Scene]]:
+    """Of one pipeline or of all, by pipeline, in the ledger's order, as known at `until`.
+
+    Raises IntegrityError when a statement does not verify.
+    """
     found = [
-        *(entry for step in SWITCHES for entry in _all(ledger, step, Verdict.PASSED, pipeline)),
+        *(entry for step in _SWITCHES for entry in _all(ledger, step, Verdict.PASSED, pipeline)),
         *_all(ledger, Step.WATCH, Verdict.FAILED, pipeline),
     ]
-    events: dict[str, list[Event]] = {}
-    for entry in sorted(found, key=lambda entry: entry.seq):
-        events.setdefault(entry.report.pipeline, []).append(_event(entry))
-    return events
+    histories: dict[str, list[Scene]] = {}
+    for entry in sorted((entry for entry in found if entry.at < until), key=lambda entry: entry.seq):
+        history = histories.setdefault(entry.report.pipeline, [])
+        history.append(_scene(entry, history[-1] if history else None))
+    return histories
 
 
 def collected_at(ledger: Ledger, pipeline: str) -> dict[str, datetime]:
@@ -48,6 +80,17 @@ def _all(ledger: Ledger, step: Step, verdict: Verdict, pipeline: str | None) -> 
     return ledger.find(step=step, verdict=verdict, pipeline=pipeline, newest_first=False, limit=_EVERY)
 
 
-def _event(entry: LedgerEntry) -> Event:
-    served = entry.report.inputs.get("model") if entry.report.step in (Step.DEPLOY, Step.ROLLBACK) else None
-    return Event(entry.report.step, entry.at, served.sha256 if served else "", entry)
+def _scene(entry: LedgerEntry, before: Scene | None) -> Scene:
+    served = before.serves if before else ""
+    deployment = _deployment_after(before) if before else ""
+    if entry.report.step is Step.WATCH:
+        return Scene(entry, served, served, deployment)
+    model = entry.report.inputs.get("model")
+    return Scene(entry, model.sha256 if model else "", served, deployment)
+
+
+def _deployment_after(scene: Scene) -> str:
+    if scene.step is Step.WATCH:
+        return scene.deployment
+    deployed = scene.entry.report.products.get("deployment")
+    return deployed.sha256 if deployed else ""

@@ -35,6 +35,12 @@ class Servers:
             "postgres": _seconds(self.postgres) + backends + ended.children_user + ended.children_system,
         }
 
+    def answering_seconds(self) -> float:
+        """Time that a processor has worked for the API and PostgreSQL: what waiting for it does not blur."""
+        processes = (self.api, self.postgres, *self.postgres.children())
+        files = [file for one in processes for file in Path(f"/proc/{one.pid}/task").glob("*/schedstat")]
+        return sum(int(file.read_text().split()[0]) for file in files) / 1e9
+
     def api_peak_mib(self) -> int:
         """The most memory that the API had so far."""
         status = Path(f"/proc/{self.api.pid}/status").read_text()

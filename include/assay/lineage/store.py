@@ -29,12 +29,14 @@ _ADD_VERSIONS = """
     WHERE (excluded.type, excluded.digest) < (t.type, t.digest) OR excluded.at < t.at
 """
 _ADD_RUN_VERSIONS = """
-    INSERT INTO assay_lineage.run_versions AS t (run_id, role, id, name, at, signed)
-    SELECT run_id, role, id, name, min(at), signed
+    INSERT INTO assay_lineage.run_versions AS t (run_id, role, id, name, at, job, signed)
+    SELECT run_id, role, id, name, min(at), min(job), signed
     FROM unnest(%(run_id)b::text[], %(role)b::text[], %(id)b::text[], %(name)b::text[], %(at)b::timestamptz[],
-                %(signed)b::boolean[]) AS told (run_id, role, id, name, at, signed)
+                %(job)b::text[], %(signed)b::boolean[]) AS told (run_id, role, id, name, at, job, signed)
     GROUP BY run_id, role, id, name, signed
-    ON CONFLICT (run_id, role, id, name, signed) DO UPDATE SET at = excluded.at WHERE excluded.at < t.at
+    ON CONFLICT (run_id, role, id, name, signed) DO UPDATE SET
+        at = least(t.at, excluded.at), job = least(t.job, excluded.job)
+    WHERE excluded.at < t.at OR excluded.job < t.job
 """
 # The state is the last one told; on equal times the greater word.
 _ADD_RUNS = """
@@ -130,6 +132,7 @@ def add_runs(connection: Connection, runs: Sequence[RunSeen]) -> None:
         "type": [version.type for _, _, version in told],
         "digest": [version.digest for _, _, version in told],
         "at": [run.at for run, _, _ in told],
+        "job": [run.job for run, _, _ in told],
         "signed": [run.signed for run, _, _ in told],
     }
     connection.execute(_ADD_VERSIONS, columns)

@@ -54,8 +54,9 @@ CREATE TABLE IF NOT EXISTS assay_lineage.run_versions (
     id     text NOT NULL,
     name   text NOT NULL,
     at     timestamptz NOT NULL,
+    job    text NOT NULL,
     signed boolean NOT NULL,
-    PRIMARY KEY (run_id, role, id, name, signed) INCLUDE (at)
+    PRIMARY KEY (run_id, role, id, name, signed) INCLUDE (at, job)
 );
 -- With INCLUDE a walk is answered by the indexes alone.
 CREATE INDEX IF NOT EXISTS run_versions_id ON assay_lineage.run_versions (id, role, at) INCLUDE (run_id, signed);
@@ -65,7 +66,8 @@ CREATE INDEX IF NOT EXISTS run_versions_name ON assay_lineage.run_versions (name
 -- Not stored: 500 inputs and 500 outputs are 1,000 rows, not 250,000. The same edge may stand here more than once.
 CREATE OR REPLACE VIEW assay_lineage.edges AS
     SELECT i.id AS from_id, o.id AS to_id, run_id, greatest(i.at, o.at) AS at, i.signed AND o.signed AS signed,
-           split_part(i.name, '/', 1) AS from_kind, split_part(o.name, '/', 1) AS to_kind
+           split_part(i.name, '/', 1) AS from_kind, split_part(o.name, '/', 1) AS to_kind,
+           i.job AS from_job, o.job AS to_job
     FROM assay_lineage.run_versions i JOIN assay_lineage.run_versions o USING (run_id)
     WHERE i.role = 'input' AND o.role = 'output' AND i.id <> o.id;
 

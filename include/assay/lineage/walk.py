@@ -26,21 +26,19 @@ _EDGES = """
     WITH RECURSIVE walked AS (
         SELECT e.*, row_number() OVER (PARTITION BY e.{far}_id, e.is_end ORDER BY e.at {best_first}) AS rank
         FROM unnest(%(seeds)b::text[]) AS seed (id) CROSS JOIN LATERAL (
-            SELECT from_id, to_id, run_id, at, signed, {far}_kind = ANY(%(ends)b::text[]) AS is_end
+            SELECT from_id, to_id, run_id, {far}_job AS job, at, signed, {far}_kind = ANY(%(ends)b::text[]) AS is_end
             FROM assay_lineage.edges
             WHERE {near}_id = seed.id AND at <= {until} AND NOT {far}_id = ANY(%(without)b::text[]) OFFSET 0) e
         UNION
         SELECT e.*, row_number() OVER (PARTITION BY e.{far}_id, e.is_end ORDER BY e.at {best_first})
         FROM walked w CROSS JOIN LATERAL (
-            SELECT from_id, to_id, run_id, at, signed, {far}_kind = ANY(%(ends)b::text[]) AS is_end
+            SELECT from_id, to_id, run_id, {far}_job AS job, at, signed, {far}_kind = ANY(%(ends)b::text[]) AS is_end
             FROM assay_lineage.edges
             WHERE {near}_id = w.{far}_id AND at {not_past} w.at AND at <= {until}
               AND NOT {far}_id = ANY(%(without)b::text[]) OFFSET 0) e
         WHERE w.rank = 1 AND NOT w.is_end
     )
-    SELECT w.from_id, w.to_id, w.run_id, run.job, w.at, w.signed
-    FROM (SELECT * FROM walked LIMIT %(most)s) w CROSS JOIN LATERAL (
-        SELECT job FROM assay_lineage.runs WHERE run_id = w.run_id ORDER BY signed DESC LIMIT 1) run
+    SELECT from_id, to_id, run_id, job, at, signed FROM walked LIMIT %(most)s
 """
 _UNTIL = "coalesce(%(until)s::timestamptz, 'infinity')"
 _UP = {"near": "to", "far": "from", "not_past": "<=", "best_first": "DESC", "until": _UNTIL}
@@ -191,6 +189,6 @@ def nodes_of(connection: Connection, ids: set[str]) -> tuple[Node, ...]:
 def _each_once(edges: Iterable[Edge]) -> tuple[Edge, ...]:
     """Oldest first; of what several witnesses tell of one edge what is signed, then what is earliest."""
     told: dict[tuple[str, str, str], Edge] = {}
-    for edge in sorted(edges, key=lambda edge: (not edge.signed, edge.at)):
+    for edge in sorted(edges, key=lambda edge: (not edge.signed, edge.at, edge.job)):
         told.setdefault((edge.origin, edge.result, edge.run), edge)
     return tuple(sorted(told.values(), key=lambda edge: (edge.at, edge.origin, edge.result, edge.run)))

@@ -260,7 +260,7 @@ def test_api_answers_the_same_walk_and_counts_the_ledger(pipeline: Pipeline, twi
         walked = client.get("/api/v1/lineage/up", params={"ref": "deployment/digits"}).json()
         assert f"drift/{twice}" in {node["name"] for node in walked["nodes"]}
         assert client.get("/api/v1/lineage/up", params={"ref": "nonsense"}).status_code == 400
-        assert client.get("/api/v1/lineage/sideways", params={"ref": "x"}).status_code == 422
+        assert client.get("/api/v1/lineage/sideways", params={"ref": "x"}).status_code == 404
         assert client.get("/api/v1/lineage/up", params={"ref": "x", "at": "noon"}).status_code == 400
         assert client.get("/api/v1/served").json()["deployments"][0]["version"] == "2"
         assert "assay_ledger_entries 17" in client.get("/metrics").text

@@ -11,6 +11,10 @@ from assay.settings import load_settings
 
 _REF_HELP = """
 
+    \b
+    assay lineage {direction} model/spam@champion
+    assay lineage {direction} dataset/spam@f4d82b87c522 --at 2026-03-03T12:00Z --json
+
     REF is a digest (8 digits or more), dataset/NAME[@DIGEST], model/NAME[:VERSION|@ALIAS|@DIGEST],
     deployment/NAME[@DIGEST], row/DATASET/ROW_ID, source/URI, user/NAME or drift/DIGEST.
 """
@@ -58,7 +62,7 @@ def _walk_command(direction: str, summary: str) -> Callable[[str, str | None, in
         if walked.truncated:
             click.echo(f"there are more than {limit} versions: these are the nearest; ask with a greater --limit")
 
-    command.__doc__ = summary + _REF_HELP
+    command.__doc__ = summary + _REF_HELP.format(direction=direction)
     return command
 
 
@@ -72,12 +76,19 @@ for _direction, _summary in (("up", "What REF came from."), ("down", "What becam
 @click.option("--name", help="One pipeline only.")
 @json_option
 def served(at: str | None, name: str | None, as_json: bool) -> None:
-    """What served at a time, since when, until when, approved by whom."""
+    """What served at a time, since when, until when, approved by whom.
+
+    \b
+    assay lineage served                              now, of every pipeline
+    assay lineage served --at 2026-03-03T12:00Z --name spam
+    """
     from assay.lineage.moment import parse_moment
+    from assay.lineage.refs import check_writable
     from assay.lineage.served import served as served_then
     from assay.questions.sources import open_sources
 
     moment = parse_moment(at)
+    check_writable(name or "")
     with open_sources(load_settings()) as sources:
         rows = served_then(sources.lineage, moment, name)
     if as_json:

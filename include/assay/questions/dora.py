@@ -15,6 +15,7 @@ from itertools import takewhile
 from assay.errors import SpecError
 from assay.json_types import JsonObject
 from assay.ledger import Ledger
+from assay.lineage.refs import check_writable
 from assay.provenance import Provenance
 from assay.questions.durations import Durations
 from assay.questions.service import Scene, collected_at, service_history
@@ -110,6 +111,7 @@ def dora(
     Raises SpecError when `since` is not before `until` or the ledger has no statement of `pipeline`.
     """
     started, end = time.perf_counter(), until or now
+    check_writable(pipeline or "")
     if since is not None and since >= end:
         raise SpecError(f"since {since.isoformat()}: expected a time before {end.isoformat()}; mend the window")
     histories = service_history(ledger, pipeline, end)

@@ -21,7 +21,7 @@ def raw(bench: Workbench) -> Subject:
     """Collected, so that the ledger knows the version."""
     subject = save(bench)
     facts = {"sources": [{"uri": "s3://bucket/raw.csv", "sha256": "c" * 64}]}
-    report = StepReport(Step.COLLECT, "set", Verdict.PASSED, products={"raw": subject}, facts=facts)  # type: ignore[arg-type]
+    report = StepReport(Step.COLLECT, "set", Verdict.PASSED, products={"raw": subject}, facts=facts)
     request = StepRequest(PipelineSpec.model_validate(SPEC), RunContext(run_id="collect"))
     run_station(lambda _request, _bench: report, request, bench)
     return subject

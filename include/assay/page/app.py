@@ -10,7 +10,7 @@ from fastapi.responses import HTMLResponse, Response
 from starlette.exceptions import HTTPException
 
 from assay.errors import AssayError, EngineUnavailable, IntegrityError, PolicyViolation, SpecError
-from assay.page import board, evidence, files, graph, reports, runs, search, statements, timeline
+from assay.page import board, control_page, evidence, files, graph, reports, runs, search, statements, timeline
 from assay.page.engines import Engines
 from assay.page.entries import Believed
 from assay.page.reader import reader_of
@@ -47,7 +47,7 @@ def create_page(settings: Settings, guard: Sequence[Any], login: Callable[[Reque
     app.add_exception_handler(HTTPException, _refuse)
     app.add_exception_handler(RequestValidationError, _refuse)
     app.middleware("http")(_protect)
-    for module in (board, search, timeline, graph, evidence, statements, runs, reports, files):
+    for module in (board, search, timeline, graph, control_page, evidence, statements, runs, reports, files):
         app.include_router(module.router)
     return app
 

@@ -21,4 +21,5 @@ SECTIONS = (
     Section("Search", "/search"),
     Section("Timeline", "/model/", per_model=True),
     Section("Lineage", "/lineage?ref=model/", per_model=True),
+    Section("Control map", "/controls?ref=model/", per_model=True),
 )

@@ -8,7 +8,7 @@ from fastapi import HTTPException, Request
 
 from assay.ledger import LedgerEntry
 
-_NAMED = re.compile(r"(?:dataset|model|deployment|report|schedule)/([^.@:/\s]+)")
+_NAMED = re.compile(r"(?:dataset|model|deployment|report|decision|schedule)/([^.@:/\s]+)")
 
 
 @dataclass(frozen=True)

@@ -30,6 +30,7 @@ def statement(
             return RedirectResponse(f"{request.scope.get('root_path', '')}/statement/{seq}")
         proof = prove_inclusion(ledger, seq)
         entry, checkpoint = proof.verify(ledger.keys)
+        ledger.key_history().check(entry.keyid, entry.seq, entry.at)
         signed_by = Checkpoint.verified_by(proof.note, ledger.keys)[1]
     reader.require_entry(entry)
     version = str(entry.report.facts.get("version") or "") if entry.report.step is Step.REGISTER else ""

@@ -14,6 +14,7 @@ import psycopg
 import pytest
 import uvicorn
 from fastapi import Depends, FastAPI, Request
+from fastapi.responses import HTMLResponse
 from fastapi.testclient import TestClient
 
 from assay.ledger import Ledger
@@ -128,6 +129,13 @@ def address(app: FastAPI) -> Iterator[str]:
     """The pages behind a real server on this machine, mounted where Airflow mounts them."""
     host = FastAPI()
     host.mount("/assay", app)
+
+    @host.get("/frame")
+    def frame() -> HTMLResponse:
+        """As Airflow shows an external view, with the same sandbox."""
+        inside = 'src="/assay/model/two" sandbox="allow-scripts allow-same-origin allow-forms allow-downloads"'
+        return HTMLResponse(f'<!doctype html><html class="dark"><body><iframe {inside}></iframe></body></html>')
+
     server = uvicorn.Server(uvicorn.Config(host, host="127.0.0.1", port=0, log_level="warning"))
     thread = threading.Thread(target=server.run)
     thread.start()

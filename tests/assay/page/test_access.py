@@ -13,8 +13,8 @@ from tests.assay.page.conftest import Copy, Door
 from tests.tasks.reporting.page import read_page
 
 EVERY_PAGE = ("/", "/search?q=two", "/model/two", "/lineage?ref=model/two:1", "/statement/0", "/statement/0/proof",
-              "/run?dag_id=two.train&run_id=manual__0.0", "/version?id=" + "0" * 64, "/report/" + "0" * 64,
-              "/static/0/page.css")  # fmt: skip
+              "/run?dag_id=two.train&run_id=manual__0.0", "/controls?ref=model/two",
+              "/version?id=" + "0" * 64, "/report/" + "0" * 64, "/static/0/page.css")  # fmt: skip
 
 
 @pytest.mark.parametrize("path", EVERY_PAGE)

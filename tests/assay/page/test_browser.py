@@ -110,6 +110,19 @@ def test_nothing_is_cut_off_on_a_telephone_and_in_the_dark(address: str, browser
         browser.dark(is_dark=False)
 
 
+def test_in_airflows_frame_it_takes_airflows_colours_and_leads_out_of_it(address: str, browser: Browser) -> None:
+    host = address.removesuffix("/assay")
+    browser.go(f"{host}/frame")
+    inside = "document.querySelector('iframe').contentDocument"
+    browser.wait_for(f"{inside}?.documentElement.dataset.theme === 'dark'")
+    assert browser.run(f"getComputedStyle({inside}.body).backgroundColor") == "rgb(19, 23, 27)"
+    out = f"{inside}.querySelector('a[target=_top]')"
+    wanted = browser.run(f"{out}.href")
+    assert wanted == f"{host}/dags/two.train"
+    browser.run(f"{out}.click()")
+    browser.wait_for(f"location.href === {wanted!r}")
+
+
 def test_every_text_colour_stands_out_from_what_it_stands_on() -> None:
     """WCAG 2.2, 1.4.3: 4.5 to 1; 1.4.11 for the edges of fields and nodes: 3 to 1."""
     pairs = dict(re.findall(r"--([\w-]+): light-dark\(([^)]*)\)", _CSS))

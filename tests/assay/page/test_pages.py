@@ -68,6 +68,13 @@ class TestBoard:
         assert "1 statements do not hold" in told
         assert "gate: does not hold" in told
 
+    def test_what_a_key_signed_that_is_trusted_no_more_does_not_hold(self, copy: Copy) -> None:
+        assert "does not hold" not in words(copy.client, "/")
+        (copy.bench.settings.keys / "gate.pub").unlink()
+        pages = Door().pages(copy.bench.settings)
+        assert words(TestClient(pages), "/").count("gate: does not hold") == 2
+        pages.state.engines.close()
+
     def test_a_pipeline_that_one_may_not_read_is_not_there(self, client: TestClient, door: Door, story: Story) -> None:
         door.closed = {"fair"}
         told = words(client, "/")
@@ -194,6 +201,22 @@ class TestStatement:
     @pytest.mark.parametrize("name", ["9999", "-1", "deadbeef", "00", "1" * 40])
     def test_no_such_statement(self, client: TestClient, story: Story, name: str) -> None:
         assert client.get(f"/statement/{name}").status_code in (200, 404)
+
+
+class TestControls:
+    def test_names_what_is_evidenced_by_which_entry_and_what_is_not(
+        self, client: TestClient, bench: Workbench, story: Story
+    ) -> None:
+        answer = client.get("/controls?ref=model/two:1")
+        assert answer.status_code == 200
+        assert "not evidenced" in answer.text
+        register = bench.ledger.find(story.subjects["model"].sha256, Step.REGISTER)[0]
+        assert f'href="/statement/{register.seq}"' in answer.text
+
+    def test_of_others_is_refused_by_name_and_by_digest(self, client: TestClient, door: Door, story: Story) -> None:
+        door.closed = {"two"}
+        for ref in ("model/two:1", story.subjects["model"].sha256):
+            assert client.get(f"/controls?ref={ref}").status_code == 403
 
 
 class TestSearch:

@@ -15,7 +15,7 @@ import subprocess
 import sys
 import tempfile
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -94,15 +94,17 @@ class _Checkout:
 
 def main(checkout: Path) -> int:
     judge, read = Judge(checkout), _Checkout(checkout)
-    cases = {
-        "events in the repository": list(_published_events(read)),
-        "the same, with what templates leave open filled in": [*map(_completed, _published_events(read))],
+    cases: dict[str, Iterable[dict[str, Any]]] = {
         "facets of spec/tests": list(_spec_facets(read, judge)),
         "a full form of every standard facet": list(_full_facets(judge)),
+        "events in the repository": list(_published_events(read)),
+        "the same, with what patterns leave open filled in": [*map(_completed, _published_events(read))],
     }
     accepted = [event for events in cases.values() for event in events if judge.accepts(event)]
     whole = list({sha256_bytes(canonical_event(event)): event for event in accepted}.values())
-    cases["the accepted ones, each value broken in turn"] = [broken for event in whole for broken in _broken(event)]
+    cases["the first 200 accepted, each value broken in turn"] = (
+        broken for event in whole[:200] for broken in _broken(event)
+    )
     differing = 0
     print(f"{'cases':50} {'valid':>8} {'invalid':>8} {'differ':>8}")
     for name, events in cases.items():
@@ -184,7 +186,7 @@ def _without_patterns(value: Any, key: str = "") -> Any:
     if isinstance(value, list):
         return [_without_patterns(child) for child in value]
     is_pattern = isinstance(value, str) and ("{{" in value or "${" in value)
-    return {"eventType": "START"}.get(key, _PRODUCER) if is_pattern else value
+    return {"eventType": "START", "runId": _RUN_ID}.get(key, _PRODUCER) if is_pattern else value
 
 
 def _events_in(value: Any) -> Iterator[dict[str, Any]]:

@@ -217,6 +217,14 @@ def test_digest_prefix_that_fits_two_versions_is_refused(lineage: LineageStore) 
     assert walk(lineage, Direction.DOWN, f"dataset/digits@{'1' * 60}f").seeds == (twin.id,)
 
 
+def test_store_opens_while_another_writes(lineage: LineageStore, database_url: str) -> None:
+    with lineage.database.transaction() as connection:
+        add_runs(connection, LOOP)
+        other = Settings(database_url=SecretStr(f"{database_url} options='-c lock_timeout=2s'"))
+        with contextlib.closing(LineageStore.open(other)) as second:
+            second.ping()
+
+
 def test_absent_database_is_an_unavailable_engine_and_no_url_a_spec_error() -> None:
     with pytest.raises(EngineUnavailable, match="assay status"):
         LineageStore.open(Settings(database_url=SecretStr("postgresql://nobody@127.0.0.1:9/none")))

@@ -22,7 +22,7 @@ from assay.lineage.emit import step_event
 from assay.lineage.openlineage import canonical_event, event_time, parse_event, read_event
 from assay.lineage.served import served
 from assay.lineage.store import LineageStore, ReceivedEvent
-from assay.lineage.sync import sync_from_ledger
+from assay.lineage.sync import is_behind, sync_from_ledger
 from assay.lineage.walk import Direction, walk
 from assay.records import RunContext, Step, StepReport, Subject, Verdict
 from assay.settings import Settings
@@ -165,6 +165,8 @@ def test_ledger_that_was_cut_is_not_walked(pipeline: Pipeline, lineage: LineageS
         pipeline.bench.ledger.connection.execute("DELETE FROM assay_ledger.entries WHERE seq = 16")
     with pytest.raises(IntegrityError, match="removed"):
         sync_from_ledger(pipeline.bench.ledger, lineage)
+    with pytest.raises(IntegrityError, match="removed"):
+        is_behind(lineage)
 
 
 def test_changed_entry_is_not_believed(pipeline: Pipeline, lineage: LineageStore, twice: str) -> None:
@@ -178,8 +180,10 @@ def test_changed_entry_is_not_believed(pipeline: Pipeline, lineage: LineageStore
 
 def test_reading_the_ledger_again_adds_nothing(pipeline: Pipeline, lineage: LineageStore, twice: str) -> None:
     assert sync_from_ledger(pipeline.bench.ledger, lineage) == len(pipeline.told) == 17
+    assert not is_behind(lineage)
     assert sync_from_ledger(pipeline.bench.ledger, lineage) == 0
     pipeline.step(RunContext("x"), Step.CUT_OUT, reason="broken")
+    assert is_behind(lineage)
     assert sync_from_ledger(pipeline.bench.ledger, lineage) == 1
 
 

@@ -1,7 +1,7 @@
 """The whole ledger in PostgreSQL against itself and against the checkpoints that lie outside it."""
 
 import heapq
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby
 from operator import attrgetter
 
@@ -19,12 +19,12 @@ from assay.signing import KeyRing
 __all__ = ["Broken", "Kind", "LedgerVerification", "verify_ledger"]
 
 
-def verify_ledger(ledger: Ledger, keys: KeyRing) -> LedgerVerification:
-    """Walk the log of one moment."""
+def verify_ledger(ledger: Ledger, keys: KeyRing, brought: Sequence[Outside] = ()) -> LedgerVerification:
+    """Walk the log of one moment. brought: checkpoints of this log that somebody kept, beside those published."""
     # An entry is committed, then its checkpoint published, then that is recorded: read in the other order, so that
     # nothing which happens meanwhile looks like tampering.
     recorded = published_sizes(ledger.connection)
-    outside = [_outside(place, recorded.get(place.url, 0)) for place in ledger.places]
+    outside = [*brought, *(_outside(place, recorded.get(place.url, 0)) for place in ledger.places)]
     with ledger.snapshot():
         tables = LogTables(ledger.connection)
         return verify_log(lambda: places(tables), keys, outside, tables.high_water())

@@ -8,7 +8,7 @@ from assay.audit.key_history import KeyHistory
 from assay.audit.place import Place
 from assay.errors import IntegrityError
 from assay.ledger_entry import LedgerEntry, check_columns, idempotency_key, read_entry
-from assay.signing import KeyRing
+from assay.signing import Envelope, KeyRing
 from assay.statement import stated_subjects
 
 
@@ -29,7 +29,7 @@ class StatementWalk:
         try:
             entry = read_entry(place.seq, place.envelope, self._keys)
         except IntegrityError as error:
-            self._blame(place.seq, place.name, error)
+            self._blame(place.seq, place.name, self._with_hint(place.envelope, error))
             return
         name = stated_subjects(entry.report)[0].name
         for check in (self._check_index, self._check_once, self._check_key):
@@ -77,6 +77,15 @@ class StatementWalk:
                 raise IntegrityError(
                     f"key {keyid[:16]}… is enrolled here, but signed entry {first} already", kind=Kind.KEY_MISUSE
                 )
+
+    def _with_hint(self, envelope: str, error: IntegrityError) -> IntegrityError:
+        """Of a stranger whom the log enrolled: the reader lacks that key's file."""
+        if error.kind != Kind.UNKNOWN_KEY:
+            return error
+        enrolled = self.history.term(Envelope.from_bytes(envelope.encode()).keyid).enrolled_seq
+        if enrolled is None:
+            return error
+        return IntegrityError(f"{error}; entry {enrolled} enrols it: ask its owner for its .pub file", error.kind)
 
     def _blame(self, seq: int, subject: str, error: IntegrityError) -> None:
         self.broken.append(Broken(Kind(error.kind), seq, subject, str(error)))

@@ -23,7 +23,7 @@ def audit() -> None:
 @click.option("--keys", "trusted", type=click.Path(path_type=Path), help="Folder of public keys you trust.")
 @click.option(
     "--checkpoint", "checkpoints", type=click.Path(path_type=Path), multiple=True,
-    help="A signed checkpoint you got elsewhere (with --bundle); repeatable.",
+    help="A signed checkpoint you kept or got elsewhere; repeatable.",
 )  # fmt: skip
 @json_option
 def verify(bundle: Path | None, trusted: Path | None, checkpoints: tuple[Path, ...], as_json: bool) -> None:
@@ -33,7 +33,9 @@ def verify(bundle: Path | None, trusted: Path | None, checkpoints: tuple[Path, .
     """
     from assay.audit.told import to_json, to_lines
 
-    found = _verify_file(bundle, trusted, checkpoints) if bundle else _verify_here()
+    if trusted is not None and bundle is None:
+        raise SpecError("--keys: expected --bundle too, found none; the ledger here is verified with ASSAY_KEYS")
+    found = _verify_file(bundle, trusted, checkpoints) if bundle else _verify_here(checkpoints)
     if as_json:
         print_json(to_json(found))
     else:
@@ -100,11 +102,12 @@ def verifier(out: Path, as_json: bool) -> None:
         click.echo(f"{out}: sha256 {sha256_bytes(data)}")
 
 
-def _verify_here() -> LedgerVerification:
+def _verify_here(checkpoints: tuple[Path, ...]) -> LedgerVerification:
+    from assay.audit.verifier import read_checkpoints
     from assay.ledger_verification import verify_ledger
 
     with open_ledger() as ledger:
-        return verify_ledger(ledger, ledger.keys)
+        return verify_ledger(ledger, ledger.keys, read_checkpoints(list(checkpoints), ledger.keys))
 
 
 def _verify_file(bundle: Path, trusted: Path | None, checkpoints: tuple[Path, ...]) -> LedgerVerification:

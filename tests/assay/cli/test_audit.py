@@ -6,6 +6,7 @@ import sys
 import pytest
 
 import assay.cli
+from assay.checkpoint import Checkpoint
 from tests.assay.test_ledger import fill, superuser
 
 
@@ -76,6 +77,17 @@ def test_malformed_database_url_is_exit_2_and_kept_secret(audit, monkeypatch):
     assert code == 2
     assert "ASSAY_DATABASE_URL" in audit.errors
     assert "hunter2" not in audit.errors
+
+
+def test_checkpoint_that_somebody_kept_is_compared(audit, ledger, keys, settings, tmp_path):
+    fill(ledger, keys, 2)
+    kept = tmp_path / "kept"
+    kept.write_text(Checkpoint(3, b"r" * 32).signed(keys))
+    assert audit("verify")[0] == 0
+    code, out = audit("verify", "--checkpoint", kept, "--json")
+    assert (code, [one["kind"] for one in json.loads(out)["broken"]]) == (3, ["restored_backup"])
+    assert audit("verify", "--checkpoint", tmp_path / "none")[0] == 2
+    assert audit("verify", "--keys", settings.keys)[0] == 2
 
 
 def test_proofs_are_written_and_checked_without_the_database(audit, ledger, keys, settings, tmp_path, monkeypatch):

@@ -2,6 +2,7 @@
 
 import hashlib
 import hmac
+import os
 import socket
 import subprocess
 import sys
@@ -52,7 +53,10 @@ def plain_s3(tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def locking_s3():
-    """Endpoint of moto's S3 server, which keeps versions and refuses to delete what is locked."""
+    """Endpoint of moto's S3 server, which keeps versions and refuses to delete what is locked; or of your own."""
+    if own := os.environ.get("TEST_S3_WITH_LOCK"):
+        yield own
+        return
     pytest.importorskip("moto.server", reason="moto is not installed: no S3 server with object lock here")
     port = _free_port()
     yield from _served([sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)], port)

@@ -24,6 +24,7 @@ class VerifyLedgerOperator(BaseOperator):
         return self._verify()
 
     def _verify(self) -> dict[str, Any]:
+        from assay.audit.told import to_lines
         from assay.ledger import Ledger
         from assay.ledger_verification import verify_ledger
         from assay.settings import load_settings
@@ -36,8 +37,9 @@ class VerifyLedgerOperator(BaseOperator):
             first = found.broken[0]
             raise AirflowFailException(
                 f"ledger: expected {found.entries} intact entries, found {len(found.broken)} broken; "
-                f"first: entry {first.seq} ({first.subject}): {first.reason}; "
+                f"first: entry {first.seq} ({first.subject}): {first.kind.value}: {first.reason}; "
                 "treat it as tampering: keep the database as it is and open an incident"
             )
-        self.log.info("%d entries intact", found.entries)
+        for line in to_lines(found):
+            self.log.info(line)
         return {"entries": found.entries, "checkpoint": found.checkpoint}

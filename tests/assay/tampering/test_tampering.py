@@ -266,3 +266,30 @@ def copied(settings, postgres_server, ledger):
                 yield backup
         finally:
             server.execute(f"DROP DATABASE {name}_backup WITH (FORCE)")
+
+
+@pytest.mark.parametrize(
+    ("table", "column", "value"),
+    [
+        ("entries", "seq", "100"),
+        ("entries", "at", "at + interval '1 microsecond'"),
+        ("entries", "step", "'gate'"),
+        ("entries", "pipeline", "'y'"),
+        ("entries", "run_id", "'other'"),
+        ("entries", "verdict", "'failed'"),
+        ("entries", "idempotency_key", "repeat('0', 64)"),
+        ("entries", "sha256", "repeat('0', 64)"),
+        ("entries", "envelope", "envelope || ' '"),
+        ("subjects", "seq", "100"),
+        ("subjects", "name", "'dataset/y'"),
+        ("subjects", "sha256", "repeat('0', 64)"),
+        ("checkpoints", "size", "100"),
+        ("checkpoints", "note", "note || E'\\n'"),
+        ("checkpoints", "nodes", "nodes || sha256('')"),
+        ("checkpoints", "nodes", "'{}'"),
+    ],
+)
+def test_no_column_can_be_changed_unseen(attacker, log, keys, table, column, value):
+    key = "size" if table == "checkpoints" else "seq"
+    attacker.sql(f"UPDATE assay_ledger.{table} SET {column} = {value} WHERE {key} = 4")
+    assert named(log, keys)

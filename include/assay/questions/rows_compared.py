@@ -1,7 +1,7 @@
 """Which rows two dataset versions share, by row id; shards that both hold are not even read."""
 
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -48,12 +48,13 @@ def compare_rows(a: Subject | None, b: Subject | None, store: Store) -> RowsComp
     if ROW_ID not in old.columns or ROW_ID not in new.columns:
         return replace(counts, why="rows without ids cannot be told apart")
     shared = {shard.sha256 for shard in old.shards} & {shard.sha256 for shard in new.shards}
-    own = [tuple(shard for shard in version.shards if shard.sha256 not in shared) for version in (old, new)]
-    for side, shards in zip("AB", own, strict=True):
-        if any(not store.exists(shard.sha256) for shard in shards):
-            return replace(counts, why=_absent("shards", side))
+    own = [replace(version, shards=_without(version, shared)) for version in (old, new)]
     alike = _rows(shard for shard in old.shards if shard.sha256 in shared)
-    alike += _common(replace(old, shards=own[0]), replace(new, shards=own[1]), store)
+    if all(version.shards for version in own):  # one that only grew needs no reading
+        for side, version in zip("AB", own, strict=True):
+            if any(not store.exists(shard.sha256) for shard in version.shards):
+                return replace(counts, why=_absent("shards", side))
+        alike += _common(own[0], own[1], store)
     return replace(counts, both=alike, only_a=old.rows - alike, only_b=new.rows - alike)
 
 
@@ -62,7 +63,11 @@ def _version(subject: Subject | None, store: Store) -> DatasetVersion | None:
 
 
 def _absent(what: str, side: str) -> str:
-    return f"the {what} of {side} are not in the store any more"
+    return f"not in the store any more: {what} of {side}"
+
+
+def _without(version: DatasetVersion, shared: Collection[str]) -> tuple[Shard, ...]:
+    return tuple(shard for shard in version.shards if shard.sha256 not in shared)
 
 
 def _rows(shards: Iterable[Shard]) -> int:
@@ -73,8 +78,6 @@ def _common(old: DatasetVersion, new: DatasetVersion, store: Store) -> int:
     """How many rows of `old` have an id that `new` has."""
     import pyarrow.compute as pc
 
-    if not old.shards or not new.shards:
-        return 0
     with tempfile.TemporaryDirectory(prefix="assay-rows-") as folder:
         known = _ids(new, store, Path(folder))
         return int(pc.sum(pc.is_in(_ids(old, store, Path(folder)), value_set=known)).as_py() or 0)

@@ -50,16 +50,16 @@ def main() -> None:
     parser.add_argument("--pipelines", type=int, default=1000)
     parser.add_argument("--runs", type=int, default=20)
     parser.add_argument("--asks", type=int, default=60)
-    parser.add_argument("--database", default="", help="URL of an empty database; default: a server of our own")
+    parser.add_argument("--folder", type=Path, help="keep the filled database there, and use it again")
     asked = parser.parse_args()
     with contextlib.ExitStack() as stack:
-        folder = Path(
+        folder = asked.folder or Path(
             stack.enter_context(tempfile.TemporaryDirectory(prefix="assay-page-", ignore_cleanup_errors=True))
         )
         settings = Settings(
             home=folder,
             keys=folder / "keys",
-            database_url=asked.database or stack.enter_context(_postgres(folder)),
+            database_url=stack.enter_context(_postgres(folder)),
             store_url=(folder / "store").as_uri(),
         )
         entries, filled = timed(lambda: fill(settings, asked.pipelines, asked.runs))
@@ -110,8 +110,10 @@ def measure(client: httpx.Client, paths: list[str], asks: int) -> dict[str, floa
 
 
 def fill(settings: Settings, pipelines: int, runs: int) -> int:
-    """Real statements, signed, in the order in which runs of many pipelines interleave."""
-    Ledger.open(settings).close()
+    """Real statements, signed, in the order in which runs of many pipelines interleave; none where there are some."""
+    with contextlib.closing(Ledger.open(settings)) as ledger:
+        if size := ledger.size():
+            return size
     keys, frontier = KeyRing.open(settings.keys), Frontier()
     with psycopg.connect(settings.database_url.get_secret_value()) as connection:
         cursor = connection.cursor()

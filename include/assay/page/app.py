@@ -3,6 +3,7 @@
 from collections.abc import Awaitable, Callable, Sequence
 from http import HTTPStatus
 from typing import Any
+from urllib.parse import unquote
 
 from fastapi import Depends, FastAPI, Request
 from fastapi.exceptions import RequestValidationError
@@ -53,7 +54,12 @@ def create_page(settings: Settings, guard: Sequence[Any], login: Callable[[Reque
 
 
 async def _protect(request: Request, answer: Callable[[Request], Awaitable[Response]]) -> Response:
-    response = await answer(request)
+    """PostgreSQL knows no zero bytes, so that no question may have one."""
+    if "\0" in unquote(str(request.url)):
+        problem = HTTPException(HTTPStatus.BAD_REQUEST, "The address: expected text, found a zero byte; mend it.")
+        response: Response = await _refuse(request, problem)
+    else:
+        response = await answer(request)
     for name, value in SECURITY_HEADERS.items():
         response.headers.setdefault(name, value)
     return response

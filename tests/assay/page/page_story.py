@@ -2,7 +2,8 @@
 
 from dataclasses import replace
 
-from assay.digests import canonical_json
+from assay.dataset import DatasetVersion, save_dataset
+from assay.digests import canonical_json, sha256_bytes
 from assay.ledger import LedgerEntry
 from assay.records import Check, RunContext, Step, StepReport, Subject, Verdict
 from assay.station import run_station
@@ -49,14 +50,18 @@ def trust_report(pipeline: str) -> bytes:
 
 
 def _watched(story: Story, verdict: Verdict) -> None:
-    window = story.bench.store.put_bytes(f"window of {story.shift}".encode())
+    of_this = sha256_bytes(str(story.shift).encode())
+    window = save_dataset(
+        DatasetVersion("two.window", "tabular", "label", {"a": "double"}, (), (), "position", parent=of_this),
+        story.bench.store,
+    )
     deployment = _deployment(story)
     checks = (Check("drift.a", verdict, "feature a <b>moved</b>", 0.4, 0.1), Check("drift.b", Verdict.PASSED, "still"))
     _append(
         story,
         StepReport(
             Step.WATCH, story.spec.name, verdict,
-            products={"window": Subject(f"dataset/{story.spec.name}.window", window)},
+            products={"window": window},
             inputs={"deployment": deployment}, judged=("deployment",), checks=checks, facts={"version": 1},
         ),
     )  # fmt: skip

@@ -46,7 +46,7 @@ class Envelope:
             if envelope.to_bytes() != data:
                 raise ValueError("another spelling of it")
             return envelope
-        except (ValueError, KeyError, TypeError) as error:
+        except (ValueError, KeyError, TypeError, RecursionError) as error:
             raise IntegrityError(
                 f"envelope: expected one DSSE signature over {PAYLOAD_TYPE}, found {error}; the entry was changed"
             ) from error

@@ -180,10 +180,10 @@ def test_bundle_of_a_log_with_rotated_and_revoked_keys_verifies(ledger, folder, 
     export_bundle(ledger, tmp_path / "bundle")
     assert verify_bundle(tmp_path / "bundle", KeyRing.open_public(folder)).ok
     # An auditor who was not given the new keys is told so.
-    for path in folder.glob("ledger-*.pub"):
-        if ledger.keys.public_key(KeyRole.LEDGER).keyid.startswith(path.stem.split("-")[1]):
-            path.unlink()
-    broken = verify_bundle(tmp_path / "bundle", KeyRing.open_public(folder)).broken
+    auditor = tmp_path / "auditor"
+    shutil.copytree(folder, auditor)
+    (auditor / f"ledger-{ledger.keys.public_key(KeyRole.LEDGER).keyid[:16]}.pub").unlink()
+    broken = verify_bundle(tmp_path / "bundle", KeyRing.open_public(auditor)).broken
     assert {one.kind for one in broken} == {Kind.UNKNOWN_KEY}
     assert any("ask its owner" in one.reason for one in broken)
 

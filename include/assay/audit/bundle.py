@@ -64,7 +64,9 @@ def verify_bundle(file: Path, keys: KeyRing | None, outside: Sequence[Outside] =
         header = _header(file, stream)
         lines = _Lines(stream, stream.tell())
         found = verify_log(lines.places, keys or KeyRing.trusting(header.keys), outside)
-    broken = [*_check_header(header, lines.count, keys), *lines.broken, *found.broken]
+    unread = {one.seq for one in lines.broken}
+    told = (one for one in found.broken if one.kind is not Kind.REMOVED or one.seq not in unread)
+    broken = [*_check_header(header, lines.count, keys), *lines.broken, *told]
     ordered = tuple(sorted(dict.fromkeys(broken), key=lambda one: one.seq))
     return LedgerVerification(found.entries, found.checkpoint, ordered, found.suspects, found.published)
 

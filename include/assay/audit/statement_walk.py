@@ -40,6 +40,7 @@ class StatementWalk:
 
     def check_checkpoint(self, keyid: str, seq: int) -> None:
         """Hold the signer of the checkpoint after entry `seq` against what the log says of keys."""
+        self._first_by_key.setdefault(keyid, seq)
         try:
             if self._clock is not None:
                 self.history.check(keyid, seq, self._clock)

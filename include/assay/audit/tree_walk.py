@@ -23,11 +23,13 @@ class TreeWalk:
         self._frontier, self._edge, self._is_whole = Frontier(), dict[int, bytes](), True
         self._seqs, self._found, self._signed = list[int](), list[bytes | None](), list[bytes | None]()
         self._unsigned = list[int]()  # indices of entries without a checkpoint
+        self._unproved: int | None = None  # the first place whose own entry does not lead to its own checkpoint
 
     def take(self, place: Place) -> PublicKey | None:
         """One place further; the key that signed its checkpoint, None where no sound one is there."""
         self._follow_number(place.seq)
         if place.envelope is None and place.note is None:
+            self._blame(Kind.REMOVED, place.seq, "log", f"entry {place.seq}: nothing is left of it")
             self._is_whole = False
             return None
         leaf = leaf_hash(place.envelope.encode()) if place.envelope is not None else None
@@ -44,6 +46,10 @@ class TreeWalk:
         self._settle_unsigned(confirmed_size)
         for kind, index, reason in diagnose(self._found, self._signed):
             self._blame(kind, self._seqs[index], "log", f"entry {self._seqs[index]}: {reason}")
+        # Whatever the diagnosis makes of it: only entries that all lead to their checkpoints are a whole log.
+        if self._unproved is not None and not self.broken:
+            reason = f"entry {self._unproved} does not lead to the checkpoint signed after it"
+            self._blame(Kind.EDITED, self._unproved, "tree", reason)
 
     def _follow_number(self, seq: int) -> None:
         if seq > self.size:
@@ -72,14 +78,18 @@ class TreeWalk:
 
     def _grow(self, place: Place, leaf: bytes | None, checkpoint: Checkpoint | None) -> bytes | None:
         """The leaf that the signed tree has here, as far as can be told; None where no checkpoint was signed."""
+        is_next = self._frontier.size == place.seq
+        if leaf and checkpoint and is_next and self._leads_to(checkpoint, leaf):
+            self._accept(place, leaf)
+            return leaf
+        self._unproved = place.seq if self._unproved is None else self._unproved
         stored = place.nodes[0] if place.nodes else None
         self._edge |= dict(enumerate(place.nodes or ()))
         if checkpoint is None:
             return self._grow_unsigned(place, leaf, stored)
-        for candidate in (leaf, stored):
-            if candidate and self._frontier.size == place.seq and self._leads_to(checkpoint, candidate):
-                self._accept(place, candidate)
-                return candidate
+        if stored and is_next and self._leads_to(checkpoint, stored):
+            self._accept(place, stored)
+            return stored
         self._restart(place, checkpoint, leaf or stored)
         return leaf or stored
 

@@ -105,7 +105,7 @@ class Declaration:
 def declarations_in_force(ledger: Ledger) -> dict[str, Declaration]:
     """By reference: what was declared and not released since. Raises IntegrityError when one does not verify."""
     found: dict[str, Declaration] = {}
-    for entry in ledger.find(step=Step.QUARANTINE, newest_first=False, limit=_EVERY):
+    for entry in ledger.find(step=Step.QUARANTINE, pipeline=PIPELINE, newest_first=False, limit=_EVERY):
         declaration = Declaration.of(entry)
         if declaration.is_release:
             found.pop(declaration.bad.reference, None)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 from assay.approval import Bound, decisions_after, require_approval
 from assay.bundle import ONNX_FILE, load_bundle
 from assay.dataset import iterate_batches, load_dataset
-from assay.decision import approved_files, latest_gate, registration
+from assay.decision import approved_files, latest_gate, registration, signed_server_code
 from assay.digests import canonical_json
 from assay.errors import IntegrityError, PolicyViolation
 from assay.json_types import JsonObject
@@ -16,6 +16,7 @@ from assay.quarantine.objections import require_sound
 from assay.records import Check, Step, StepReport, Subject, Verdict
 from assay.registry import RegisteredVersion, Registry, open_registry
 from assay.station import StepRequest
+from assay.triton.repository import code_sha256
 from assay.triton.switch import Probe, Switch, Switched, Target
 from assay.workbench import Workbench
 
@@ -74,6 +75,7 @@ def switch_facts(target: Target, switched: Switched) -> dict[str, str | int | fl
         "version": target.version,
         "onnx_sha256": target.sha256,
         "config_sha256": switched.config_sha256,
+        "server_code_sha256": code_sha256(),
         "from": switched.from_version,
         "to": switched.to_version,
         "seconds": round(switched.seconds, 3),
@@ -93,7 +95,8 @@ def _verified_target(request: StepRequest, bench: Workbench, registry: Registry,
     _require_same(version, "served before", approved.get(version.version, file.sha256), file.sha256)
     _require_same(version, "tagged", version.onnx_sha256, file.sha256)
     onnx = registry.fetch(version, bench.workdir / "registered", file.sha256)
-    return Target(name, version.version, onnx, approved | {version.version: file.sha256})
+    code = signed_server_code(bench.ledger, name)
+    return Target(name, version.version, onnx, approved | {version.version: file.sha256}, code)
 
 
 def _require_people(request: StepRequest, bench: Workbench, gate: LedgerEntry, registered: LedgerEntry) -> None:

@@ -1,6 +1,6 @@
 """Switch back to a version that served before, in seconds; its gate evidence and its bytes are verified first."""
 
-from assay.decision import serving_history, standing_gate
+from assay.decision import serving_history, signed_server_code, standing_gate
 from assay.errors import EngineUnavailable, SpecError
 from assay.ledger import LedgerEntry
 from assay.quarantine.objections import require_sound
@@ -70,7 +70,7 @@ def _target(bench: Workbench, entry: LedgerEntry, switch: Switch) -> Target:
     if not path.is_file():
         registry = open_registry(bench.settings)
         path = registry.fetch(registry.get(name, version), bench.workdir / "registered", sha256)
-    return Target(name, version, path, {version: sha256})
+    return Target(name, version, path, {version: sha256}, signed_server_code(bench.ledger, name))
 
 
 def _crown(bench: Workbench, target: Target) -> str:

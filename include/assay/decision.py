@@ -67,6 +67,12 @@ def approved_files(ledger: Ledger, pipeline: str) -> dict[int, str]:
     }
 
 
+def signed_server_code(ledger: Ledger, pipeline: str) -> frozenset[str]:
+    """Digests of the server code that deployments and rollbacks of the pipeline stated."""
+    told = (entry.report.facts.get("server_code_sha256") for entry in serving_history(ledger, pipeline))
+    return frozenset(str(one) for one in told if one)
+
+
 def _is_pass(entry: LedgerEntry, role: KeyRole) -> bool:
     return entry.role is role and entry.report.verdict is Verdict.PASSED
 

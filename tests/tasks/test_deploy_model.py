@@ -112,7 +112,7 @@ def test_model_the_gate_refused_is_neither_registered_nor_deployed(served: Workb
 def test_model_without_the_approval_its_spec_demands_is_not_registered(served: Workbench) -> None:
     story = Story(served, make_spec("people", approval={"approvers": ["ada"]})).tell()
     assert story.run(decide_promotion).verdict is Verdict.PASSED
-    with pytest.raises(PolicyViolation, match="passed approve statement"):
+    with pytest.raises(PolicyViolation, match="expected approval by 1 of ada, found approved by nobody"):
         story.run(register_model)
 
 
@@ -131,6 +131,27 @@ def test_flipped_byte_in_the_registered_model_stops_deployment_and_loading(
     with pytest.raises(IntegrityError, match="models:/flipped/1"):
         assay.load_model("flipped")
     assert open_client(served.settings).infer("flipped", ROWS).version == 1
+
+
+def test_a_version_that_an_older_assay_deployed_is_rolled_back_to(
+    served: Workbench, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Server code changes with Assay; what an earlier deployment signed for gives way to the present code."""
+    from assay.triton import repository
+
+    present = repository._CODE
+    older = tmp_path / "served_model.py"
+    older.write_text(present.read_text() + "# an older release\n")
+    with monkeypatch.context() as patch:
+        patch.setattr(repository, "_CODE", older)
+        promote(served, "aged", 0.0)
+    story, _ = promote(served, "aged", 0.2)
+    assert story.run(rollback_model).facts["to"] == 1
+    code = Switch(served.settings).repository.onnx_path("aged", 1).with_name("model.py")
+    assert code.read_bytes() == present.read_bytes()
+    code.write_text("import os\n")
+    with pytest.raises(IntegrityError, match=r"model\.py: approved sha256"):
+        story.run(rollback_model, to=1)
 
 
 def test_flipped_byte_in_the_served_file_stops_rollback_and_is_named(served: Workbench) -> None:

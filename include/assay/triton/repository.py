@@ -10,7 +10,7 @@ import json
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 
 from assay.bundle import ONNX_FILE
@@ -40,9 +40,17 @@ class Repository:
     def onnx_path(self, name: str, version: int) -> Path:
         return self.root / name / str(version) / ONNX_FILE
 
-    def write_version(self, name: str, version: int, onnx: Path, sha256: str) -> None:
-        """Put a version beside the others, verified after it is written. What is there already is verified."""
+    def write_version(
+        self, name: str, version: int, onnx: Path, sha256: str, earlier_code: Collection[str] = ()
+    ) -> None:
+        """Put a version beside the others, verified after it is written. What is there already is verified.
+
+        earlier_code: digests of server code that earlier deployments signed for; such code gives way to the present.
+        """
         target = self.onnx_path(name, version).parent
+        code = target / _CODE_FILE
+        if code.is_file() and sha256_file(code) in earlier_code:
+            _replace(code, _CODE.read_text())
         if not target.is_dir():
             target.parent.mkdir(parents=True, exist_ok=True)
             with tempfile.TemporaryDirectory(dir=self.root, prefix=".partial-") as folder:
@@ -56,7 +64,7 @@ class Repository:
     def verify_version(self, name: str, version: int, sha256: str) -> None:
         """Hash the files Triton reads. Raises IntegrityError naming the one that is not as approved."""
         path = self.onnx_path(name, version)
-        for file, approved in ((path, sha256), (path.with_name(_CODE_FILE), sha256_file(_CODE))):
+        for file, approved in ((path, sha256), (path.with_name(_CODE_FILE), code_sha256())):
             found = sha256_file(file) if file.is_file() else "no file"
             if found != approved:
                 raise IntegrityError(
@@ -102,6 +110,11 @@ class Repository:
         others = {key: value for key, value in self.active().items() if key != name}
         now = others if version is None else others | {name: version}
         _replace(self.root / ACTIVE_FILE, json.dumps(now, indent=2, sort_keys=True) + "\n")
+
+
+def code_sha256() -> str:
+    """Of the server code that versions are written with now."""
+    return sha256_file(_CODE)
 
 
 def _replace(path: Path, text: str) -> None:

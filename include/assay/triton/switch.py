@@ -29,12 +29,16 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Target:
-    """What shall serve. onnx: the verified file; approved: version -> sha256 of every version ever approved."""
+    """What shall serve. onnx: the verified file; approved: version -> sha256 of every version ever approved.
+
+    earlier_code: digests of the server code that earlier deployments of the name signed for.
+    """
 
     name: str
     version: int
     onnx: Path
     approved: Mapping[int, str]
+    earlier_code: frozenset[str] = frozenset()
 
     @property
     def sha256(self) -> str:
@@ -135,7 +139,7 @@ class Switch:
         token = self._probe_token(target)
         text = config_text(self._served(target, model, previous, token))
         try:
-            repository.write_version(name, target.version, target.onnx, target.sha256)
+            repository.write_version(name, target.version, target.onnx, target.sha256, target.earlier_code)
             repository.write_config(name, text)
             self._client.load(name)
             self._require_default(name, target.version)

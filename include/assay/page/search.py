@@ -1,4 +1,4 @@
-"""GET /search: by the beginning of any digest, by number, by name, or by what the command line understands."""
+"""GET /search: by the beginning of any digest or name, by number, or by what the command line understands."""
 
 import re
 from dataclasses import dataclass
@@ -23,11 +23,14 @@ _VERSIONS = """
     SELECT DISTINCT ON (id) id, type, name, digest, at FROM assay_lineage.versions
     WHERE digest ~>=~ %s AND digest ~<~ %s ORDER BY id, signed DESC, at, name LIMIT %s
 """
-_NEWEST_OF_NAMES = """
-    SELECT newest.* FROM unnest(%s::text[]) AS wanted (name) CROSS JOIN LATERAL (
+# Of each name that begins so one version; a short beginning may have very many, so only as many as are shown are read.
+_NAMED = """
+    SELECT DISTINCT ON (name) named.* FROM unnest(%s::text[]) AS wanted (prefix) CROSS JOIN LATERAL (
         SELECT id, type, name, digest, at FROM assay_lineage.versions
-        WHERE name = wanted.name ORDER BY at DESC, id LIMIT 10) newest
+        WHERE name ~>=~ wanted.prefix AND name ~<~ (wanted.prefix || chr(1114111)) LIMIT %s) named
+    ORDER BY name, at DESC LIMIT %s
 """
+_MOST_READ = 2000
 _PIPELINES = """
     WITH RECURSIVE names (name) AS (
         (SELECT pipeline FROM assay_ledger.entries ORDER BY pipeline LIMIT 1)
@@ -90,8 +93,8 @@ def _by_digest(ledger: Ledger, words: str) -> list[LedgerEntry]:
 def _versions(connection: Connection, words: str) -> list[Node]:
     if _HEX.fullmatch(words):
         return [Node(*row) for row in connection.execute(_VERSIONS, (words, words + "g", MOST))]
-    names = [words, *(f"{kind}/{words}" for kind in ("dataset", "model", "deployment"))]
-    named = [Node(*row) for row in connection.execute(_NEWEST_OF_NAMES, (names,))]
+    begins = [words, *(f"{kind}/{words}" for kind in ("dataset", "model", "deployment"))]
+    named = [Node(*row) for row in connection.execute(_NAMED, (begins, _MOST_READ, MOST))]
     return [*_meant(connection, words), *named]
 
 

@@ -228,6 +228,7 @@ class TestSearch:
         assert "Pipelines two" in words(client, "/search?q=tw")
         assert model.sha256 in words(client, "/search?q=model/two:1")
         assert model.sha256 in words(client, "/search?q=two@champion")
+        assert "dataset/two.holdout" in words(client, "/search?q=two.hol")
         assert "Nothing found." in words(client, "/search?q=%25_%27")
 
     def test_finds_nothing_of_others(self, client: TestClient, door: Door, bench: Workbench, story: Story) -> None:

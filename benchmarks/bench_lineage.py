@@ -1,6 +1,6 @@
 """Lineage at a million events: how fast they are taken in, and how fast questions are answered over HTTP.
 
-PostgreSQL and Assay's API run as the embedded stack runs them, on this machine. Events come from
+PostgreSQL is the embedded stack's, with its own settings; the API runs as the stack runs it. Events come from
 `lineage_graph.py` and go in by the receiver (`--door http`: validated, in batches) or straight into the store
 (`--door store`). What served when comes from the ledger in real life; here the same rows are written directly.
 A folder that holds the events already is asked again without loading: `--folder DIR`.
@@ -125,7 +125,7 @@ def received(body: bytes) -> ReceivedEvent:
 
 
 def fill_servings(connection: "psycopg.Connection[Any]", days: int) -> None:
-    """Each deployment is switched many times, evenly over the days; a gate and a person approve each model."""
+    """Each deployment is switched many times, evenly over the days; a gate and a person approved each model."""
     first = graph.FIRST_DAY
     with connection.cursor() as cursor:
         with cursor.copy("COPY assay_lineage.servings (seq, name, step, version, model, deployment, run_id, at)"
@@ -135,6 +135,11 @@ def fill_servings(connection: "psycopg.Connection[Any]", days: int) -> None:
                 name, day = graph.pipeline_of(number), (at - first).days
                 model, live = (graph.digest((f"{kind}/{name}", day)) for kind in ("model", "deployment"))
                 copy.write_row((seq, name, "deploy", str(switch), model, live, f"run-{seq}", at))
+        cursor.execute(
+            "INSERT INTO assay_lineage.registrations (seq, name, version, alias, model, at)"
+            " SELECT min(seq), 'model/' || name, min(version), '', model, min(at) FROM assay_lineage.servings"
+            " GROUP BY name, model"
+        )
         cursor.execute(
             "INSERT INTO assay_lineage.approvals (seq, model, by, at)"
             " SELECT 2 * min(seq) + n, model, by, min(at) FROM assay_lineage.servings,"

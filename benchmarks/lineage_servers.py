@@ -1,4 +1,4 @@
-"""PostgreSQL and Assay's API as the embedded stack runs them, on a folder of their own, and what they cost."""
+"""PostgreSQL and Assay's API on a folder of their own, and what they cost."""
 
 import contextlib
 import http.client

@@ -9,17 +9,23 @@ from assay.lineage.database import Connection
 
 _SPANS = """
     SELECT s.model, s.name, s.version, s.deployment, s.at, next.at, coalesce(next.step, '')
-    FROM assay_lineage.servings s LEFT JOIN LATERAL (
+    FROM unnest(%(models)b::text[]) AS wanted (model) CROSS JOIN LATERAL (
+        SELECT * FROM assay_lineage.servings
+        WHERE model = wanted.model AND name = ANY(%(names)b::text[])
+          AND at <= coalesce(%(at)s::timestamptz, 'infinity') OFFSET 0) s
+    LEFT JOIN LATERAL (
         SELECT at, step FROM assay_lineage.servings
         WHERE name = s.name AND (at, seq) > (s.at, s.seq) AND at <= coalesce(%(at)s::timestamptz, 'infinity')
         ORDER BY at, seq LIMIT 1) next ON true
-    WHERE s.model = ANY(%(models)s) AND s.name = ANY(%(names)s) AND s.at <= coalesce(%(at)s::timestamptz, 'infinity')
     ORDER BY s.at, s.name
 """
 _VERSIONS = """
-    SELECT model, version, min(seq) FROM assay_lineage.registrations
-    WHERE name = ANY(%(names)s) AND model = ANY(%(models)s) AND at <= coalesce(%(at)s::timestamptz, 'infinity')
-    GROUP BY model, version ORDER BY min(seq)
+    SELECT r.model, r.version, min(r.seq)
+    FROM unnest(%(models)b::text[]) AS wanted (model) CROSS JOIN LATERAL (
+        SELECT * FROM assay_lineage.registrations
+        WHERE model = wanted.model AND name = ANY(%(names)b::text[])
+          AND at <= coalesce(%(at)s::timestamptz, 'infinity') OFFSET 0) r
+    GROUP BY r.model, r.version ORDER BY min(r.seq)
 """
 
 

@@ -80,6 +80,7 @@ CREATE TABLE IF NOT EXISTS assay_lineage.registrations (
     at      timestamptz NOT NULL
 );
 CREATE INDEX IF NOT EXISTS registrations_name ON assay_lineage.registrations (name, version);
+CREATE INDEX IF NOT EXISTS registrations_model ON assay_lineage.registrations (model);
 
 CREATE TABLE IF NOT EXISTS assay_lineage.servings (
     seq        bigint PRIMARY KEY,

@@ -116,16 +116,23 @@ def idempotency_key(record: StepRecord) -> str:
 
 def check_columns(row: Row, record: StepRecord) -> None:
     """Whether the database's columns say what was signed. Raises IntegrityError, `replayed` for another run's."""
-    stated = (record.ended_at, record.report.step.value, record.report.pipeline, record.context.run_id,
-              record.report.verdict.value, idempotency_key(record), sha256_bytes(row.envelope.encode()))  # fmt: skip
-    found = (row.at, row.step, row.pipeline, row.run_id, row.verdict, row.idempotency_key, row.sha256)
-    if row.run_id != record.context.run_id:
+    stated = {
+        "at": record.ended_at,
+        "step": record.report.step.value,
+        "pipeline": record.report.pipeline,
+        "run_id": record.context.run_id,
+        "verdict": record.report.verdict.value,
+        "idempotency_key": idempotency_key(record),
+        "sha256": sha256_bytes(row.envelope.encode()),
+    }
+    wrong = [name for name, value in stated.items() if getattr(row, name) != value]
+    if "run_id" in wrong:
         raise IntegrityError(
             f"ledger entry {row.seq}: a statement of run {record.context.run_id} stands as one of run {row.run_id}",
             kind="replayed",
         )
-    if stated != found:
+    if wrong:
         raise IntegrityError(
-            f"ledger entry {row.seq}: its columns say {found[:5]}, its signed statement {stated[:5]}; "
-            "the index was changed"
+            f"ledger entry {row.seq}: column {wrong[0]} says {str(getattr(row, wrong[0]))!r}, the signed statement "
+            f"{str(stated[wrong[0]])!r}; the index was changed"
         )

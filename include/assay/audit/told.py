@@ -22,8 +22,8 @@ def to_lines(found: LedgerVerification) -> Iterator[str]:
     if found.ok:
         yield f"{found.entries} entries: every signature, digest and proof holds"
     else:
-        count = len(found.broken)
-        yield f"{found.entries} entries, {count} findings. Keep the log as it is; open an incident."
+        count = "1 finding" if len(found.broken) == 1 else f"{len(found.broken)} findings"
+        yield f"{found.entries} entries, {count}. Keep the log as it is; open an incident."
     for one in found.broken:
         yield f"  entry {one.seq}  {one.subject}: {one.kind.value}: {one.reason}"
     for one in found.suspects:

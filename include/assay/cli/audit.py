@@ -75,7 +75,7 @@ def publish(as_json: bool) -> None:
         print_json({"published": [one.to_json() for one in sent]})
     else:
         for one in sent:
-            click.echo(f"{one.place}: {one.problem or f'has the checkpoint of {one.size} entries'}")
+            click.echo(str(one.problem or f"{one.place}: has the checkpoint of {one.size} entries"))
     sys.exit(max((one.problem.exit_code for one in sent if one.problem), default=0))
 
 

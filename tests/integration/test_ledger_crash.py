@@ -24,7 +24,7 @@ from tests.assay.test_ledger import envelope, report
 pytestmark = pytest.mark.engines
 
 APPENDS, CLIENTS, KILL_AT = 1000, 8, (250, 600)
-PATIENCE_SECONDS = 60
+PATIENCE_SECONDS = 120
 
 
 class Postgres:

@@ -3,6 +3,7 @@
 import base64
 import contextlib
 import json
+import subprocess
 
 import psycopg
 import pytest
@@ -15,6 +16,7 @@ from assay.ledger import Ledger
 from assay.ledger_verification import verify_ledger
 from assay.records import Step
 from assay.signing import Envelope, KeyRing, KeyRole
+from assay.stack.postgres import postgres_binary
 from tests.assay.tampering.attacker import Attacker
 from tests.assay.test_ledger import envelope, fill, report
 
@@ -242,13 +244,17 @@ def test_older_checkpoint_in_place_of_a_newer_one_is_a_rollback(attacker, log, k
     assert named(log, keys) == [(Kind.CHECKPOINT_ROLLED_BACK, 7)]
 
 
-def test_database_restored_from_an_old_backup_is_named(log, keys, settings, postgres_server):
-    with copied(settings, postgres_server, log) as backup:
-        fill(log, keys, SIZE + 3)
-        assert named(log, keys) == []
-        assert named(backup, keys) == [(Kind.RESTORED_BACKUP, SIZE)]
-        with pytest.raises(IntegrityError, match="signs for 11 entries"):
-            backup.append(envelope(keys, report(99)))
+def test_database_restored_from_an_old_backup_is_named(log, keys, settings, tmp_path):
+    url = settings.database_url.get_secret_value()
+    dump = [postgres_binary("pg_dump"), "--format=custom", f"--file={tmp_path / 'backup'}", url]
+    subprocess.run(dump, check=True)
+    fill(log, keys, SIZE + 3)
+    assert named(log, keys) == []
+    restore = [postgres_binary("pg_restore"), "--clean", "--if-exists", f"--dbname={url}", tmp_path / "backup"]
+    subprocess.run(restore, check=True)
+    assert named(log, keys) == [(Kind.RESTORED_BACKUP, SIZE)]
+    with pytest.raises(IntegrityError, match="signs for 11 entries"):
+        log.append(envelope(keys, report(99)))
 
 
 @contextlib.contextmanager

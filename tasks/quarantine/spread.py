@@ -18,7 +18,6 @@ from assay.quarantine.declaration import Bad, Kind
 from assay.quarantine.objections import statement_meets
 from assay.records import Subject
 from assay.store import Store
-from assay.stored_rows import rows_held
 
 _VERSIONS = """
     SELECT DISTINCT ON (id) id, name FROM assay_lineage.versions
@@ -96,8 +95,7 @@ def _held(known: Iterable[Sequence[str]], ledger: Ledger, store: Store, bad: Bad
     erasures = Erasures.of(ledger)
     with tempfile.TemporaryDirectory(prefix="assay-rows-") as folder:
         return {
-            digest: rows_held(erasures.load(Subject(name, digest), store), bad.rows, store, Path(folder))
-            for digest, name in known
+            digest: erasures.rows_of(Subject(name, digest), bad.rows, store, Path(folder)) for digest, name in known
         }
 
 

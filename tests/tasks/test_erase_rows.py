@@ -13,8 +13,10 @@ from assay.dataset import load_dataset, read_table
 from assay.erasure import Erasures
 from assay.errors import IntegrityError, SpecError
 from assay.ledger_verification import verify_ledger
+from assay.lineage.question import ask
 from assay.lineage.store import LineageStore
 from assay.lineage.sync import sync_from_ledger
+from assay.lineage.walk import Direction
 from assay.records import RunContext, Step, Subject
 from assay.spec import PipelineSpec
 from assay.station import StepRequest, run_station
@@ -112,6 +114,16 @@ def test_the_rest_of_the_dataset_can_still_be_asked_about(bench: Workbench, line
         read_table(load_dataset(story.subjects["train"], bench.store), bench.store, bench.workdir)
     said = Quarantine(bench, lineage, context("other")).declare("row/two/row-8", "bought")
     assert story.subjects["model"].sha256 in {node.digest for node in said.spread.nodes}
+
+
+def test_an_erased_row_still_tells_which_models_had_learned_from_it(bench: Workbench, lineage: LineageStore) -> None:
+    story = Story(bench, make_spec()).tell()
+    sync_from_ledger(bench.ledger, lineage)
+    erase_rows(Erasure("two", frozenset({"row-7"}), "request 8"), context(), bench, lineage)
+    sync_from_ledger(bench.ledger, lineage)
+    for row in ("row-7", "row-8"):
+        walked = ask(lineage, bench.settings, Direction.DOWN, f"row/two/{row}")
+        assert story.subjects["model"].sha256 in {node.id for node in walked.nodes}
 
 
 def test_an_erasure_that_was_killed_is_finished_by_the_next(

@@ -1,7 +1,10 @@
 """The one door for walks: a reference as a person writes it in, the walk out."""
 
+import contextlib
 from datetime import datetime
 
+from assay.erasure import Erasures
+from assay.ledger import Ledger
 from assay.lineage.refs import check_writable, is_digest, is_source, understood
 from assay.lineage.rows import ROW_REFERENCE, walk_row
 from assay.lineage.store import LineageStore
@@ -34,5 +37,7 @@ def ask(
     """
     check_reference(reference)
     if ROW_REFERENCE.fullmatch(reference):
-        return walk_row(lineage, open_store(settings), direction, reference, until, limit, ends)
+        with contextlib.closing(Ledger.open(settings)) as ledger:
+            erasures = Erasures.of(ledger)
+        return walk_row(lineage, open_store(settings), direction, reference, until, limit, ends, erasures)
     return walk(lineage, direction, reference, until, limit, ends)

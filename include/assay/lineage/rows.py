@@ -1,7 +1,6 @@
 """Lineage of one row: which versions hold it, and what was made from those that do.
 
-A version that lost the row (quarantined, or split away) ends its way there. Shards are verified as
-they are read, and each distinct shard is read once, however many versions share it.
+A version that lost the row (quarantined, or split away) ends its way there. Shards are verified as they are read.
 """
 
 import re
@@ -11,9 +10,8 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from pathlib import Path
 
-from assay.dataset import ROW_ID, Shard, load_dataset
+from assay.erasure import Erasures
 from assay.errors import SpecError
-from assay.json_types import Json
 from assay.lineage.database import Connection
 from assay.lineage.store import LineageStore
 from assay.lineage.walk import DEFAULT_LIMIT, Direction, Edge, Node, Walk, Way, nodes_of, reach
@@ -38,9 +36,11 @@ def walk_row(
     until: datetime | None = None,
     limit: int = DEFAULT_LIMIT,
     ends: tuple[str, ...] = (),
+    erasures: Erasures = Erasures(),  # noqa: B008 - frozen
 ) -> Walk:
     """Up: the collected versions that hold the row, and their origins. Down: all that was made with it.
 
+    erasures: a version that held the row until it was erased counts as holding it.
     Raises SpecError when no version of the dataset holds the row, IntegrityError when a shard was changed.
     """
     started = time.perf_counter()
@@ -49,7 +49,7 @@ def walk_row(
         raise SpecError(f"{reference!r}: expected row/DATASET/ROW_ID; mend the reference")
     with lineage.database.transaction() as connection:
         versions = _versions(connection, match["dataset"], until)
-        holding = _holding(versions, objects, match["row_id"])
+        holding = _holding(versions, objects, match["row_id"], erasures)
         if not holding:
             raise SpecError(f"{reference}: expected it in one of {len(versions)} versions, found it in none")
         is_up = direction is Direction.UP
@@ -75,30 +75,10 @@ def _own_edges(reference: str, firsts: Iterable[Node], direction: Direction) -> 
     return [Edge(a, b, "", "holds", end.at, signed=True) for (a, b), end in zip(pairs, firsts, strict=True)]
 
 
-def _holding(versions: Sequence[Node], objects: Store, row_id: str) -> list[Node]:
-    seen: dict[str, bool] = {}
+def _holding(versions: Sequence[Node], objects: Store, row_id: str, erasures: Erasures) -> list[Node]:
     with tempfile.TemporaryDirectory(prefix="assay-row-") as folder:
-        return [version for version in versions if _holds(version, objects, row_id, Path(folder), seen)]
-
-
-def _holds(version: Node, objects: Store, row_id: str, folder: Path, seen: dict[str, bool]) -> bool:
-    manifest = load_dataset(Subject(version.name, version.digest), objects)
-    if ROW_ID not in manifest.columns:  # a watched window: requests, no rows of the dataset
-        return False
-    for shard in manifest.shards:
-        if shard.sha256 not in seen:
-            seen[shard.sha256] = _shard_holds(shard, objects, row_id, folder)
-    return any(seen[shard.sha256] for shard in manifest.shards)
-
-
-def _shard_holds(shard: Shard, objects: Store, row_id: str, folder: Path) -> bool:
-    import pyarrow.compute as pc
-    import pyarrow.parquet as pq
-
-    path = objects.fetch(shard.sha256, folder / shard.sha256)
-    try:
-        ids = pq.read_table(path, columns=[ROW_ID])[ROW_ID]
-        found: Json = pc.any(pc.equal(ids, row_id)).as_py()
-    finally:
-        path.unlink(missing_ok=True)
-    return bool(found)
+        return [
+            version
+            for version in versions
+            if erasures.rows_of(Subject(version.name, version.digest), {row_id}, objects, Path(folder))
+        ]

@@ -13,7 +13,6 @@ from assay.quarantine.declaration import Bad, Declaration, Kind, declarations_in
 from assay.quarantine.environment import has_package
 from assay.records import Step, Subject
 from assay.store import Store
-from assay.stored_rows import rows_held
 
 _USED = ("train", "holdout", "recent")
 
@@ -63,10 +62,9 @@ def _meets(bad: Bad, model: Subject, chain: Iterable[LedgerEntry], store: Store,
 
 
 def _holds_rows(bad: Bad, chain: Iterable[LedgerEntry], store: Store, erasures: Erasures) -> bool:
-    used = dict.fromkeys(subject for entry in chain for subject in _used(entry))
+    used = dict.fromkeys(subject for entry in chain for subject in _used(entry) if _is_of(bad.name, subject))
     with tempfile.TemporaryDirectory(prefix="assay-rows-") as folder:
-        versions = (erasures.load(subject, store) for subject in used if _is_of(bad.name, subject))
-        return any(rows_held(version, bad.rows, store, Path(folder)) for version in versions)
+        return any(erasures.rows_of(subject, bad.rows, store, Path(folder)) for subject in used)
 
 
 def _used(entry: LedgerEntry) -> Iterator[Subject]:

@@ -72,7 +72,7 @@ def test_who_may_read_what(pages: TestClient) -> None:
 
     of_team("two.train", "blue")
     red = as_user("rita", "viewer", ["red"])
-    assert "1 pipelines" in pages.get("/assay/", headers=red).text
+    assert "1 pipeline:" in pages.get("/assay/", headers=red).text
     assert pages.get("/assay/model/two", headers=red).status_code == 403
     assert pages.get("/assay/model/fair", headers=red).status_code == 200
     assert "2 pipelines" in pages.get("/assay/", headers=as_user("bea", "viewer", ["blue"])).text

@@ -1,9 +1,11 @@
-"""Ways out of the pages: to Airflow's own pages of a run, and to the version in MLflow."""
+"""Ways on from a statement: to Airflow's own pages of a run, to the version in MLflow, to the trust report it names."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from urllib.parse import quote
 
-from assay.records import RunContext
+from assay.ledger import LedgerEntry
+from assay.records import RunContext, Step
 
 
 @dataclass(frozen=True)
@@ -28,3 +30,12 @@ class Links:
         if not (self.mlflow and version):
             return ""
         return f"{self.mlflow.rstrip('/')}/#/models/{quote(name, safe='')}/versions/{quote(version, safe='')}"
+
+
+def trust_report(entry: LedgerEntry) -> str:
+    """The digest of the report that a registration, or a person who was asked for approval, names; "" for others."""
+    facts, step = entry.report.facts, entry.report.step
+    asked = facts.get("bound")
+    if step is Step.REGISTER:
+        return str(facts.get("report") or "")
+    return str(asked.get("report") or "") if step is Step.APPROVE and isinstance(asked, Mapping) else ""

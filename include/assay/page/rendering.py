@@ -14,7 +14,7 @@ from markupsafe import Markup
 
 from assay.json_types import Json
 from assay.page import files
-from assay.page.links import Links
+from assay.page.links import Links, trust_report
 from assay.page.navigation import SECTIONS
 from assay.records import Verdict
 
@@ -99,7 +99,7 @@ def _environment() -> jinja2.Environment:
         undefined=jinja2.StrictUndefined,
     )
     made.filters.update(
-        age=age, moment=moment, mark=mark, number=number, pretty=pretty, inert=inert,
+        age=age, moment=moment, mark=mark, number=number, pretty=pretty, inert=inert, trust_report=trust_report,
         quoted=lambda text: quote(text, safe=""),
     )  # fmt: skip
     return made

@@ -46,7 +46,6 @@ def statement(
         task=links_of(request).task_run(entry.context),
         mlflow=links_of(request).model_version(entry.report.pipeline, version),
         model=entry.report.pipeline if "." not in entry.report.pipeline else "",
-        trust_report=_report_of(entry.report.facts),
     )
 
 
@@ -63,9 +62,3 @@ def proof(request: Request, seq: int, reader: Annotated[Reader, Depends(reader_o
 
 def _file_name(seq: int) -> str:
     return f"entry-{seq}.tlog-proof"
-
-
-def _report_of(facts: object) -> str:
-    """The digest of the trust report that a registration cites; "" where there is none."""
-    report = facts.get("report") if isinstance(facts, dict) else None
-    return report if isinstance(report, str) and len(report) == 64 else ""

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 from assay.dataset import DatasetVersion, save_dataset
 from assay.digests import canonical_json, sha256_bytes
+from assay.json_types import Json
 from assay.ledger import LedgerEntry
 from assay.records import Check, RunContext, Step, StepReport, Subject, Verdict
 from assay.station import run_station
@@ -36,8 +37,8 @@ def _promoted(bench: Workbench, shift: float, version: int) -> Story:
     )
     story.tell()
     _state(story, Step.GATE)
-    _state(story, Step.APPROVE, responder="bob")
     report = bench.store.put_bytes(trust_report("two"))
+    _state(story, Step.APPROVE, responder="bob", bound={"model": "", "policy": "", "report": report})
     _state(story, Step.REGISTER, version=version, alias="challenger", report=report)
     _state(story, Step.DEPLOY, version=version)
     return story
@@ -67,7 +68,7 @@ def _watched(story: Story, verdict: Verdict) -> None:
     )  # fmt: skip
 
 
-def _state(story: Story, step: Step, verdict: Verdict = Verdict.PASSED, **facts: str | int) -> None:
+def _state(story: Story, step: Step, verdict: Verdict = Verdict.PASSED, **facts: Json) -> None:
     model, deployment = story.subjects["model"], _deployment(story)
     products = {Step.REGISTER: {"registered": model}, Step.DEPLOY: {"deployment": deployment},
                 Step.ROLLBACK: {"deployment": deployment}}  # fmt: skip

@@ -65,7 +65,7 @@ class TestBoard:
         gate = newest(copy.bench, Step.GATE, "fair")
         tamper(copy.bench, "UPDATE assay_ledger.entries SET verdict = 'passed' WHERE seq = %s", gate.seq)
         told = words(copy.client, "/")
-        assert "1 statements do not hold" in told
+        assert "1 statement does not hold" in told
         assert "gate: does not hold" in told
 
     def test_what_a_key_signed_that_is_trusted_no_more_does_not_hold(self, copy: Copy) -> None:
@@ -78,7 +78,7 @@ class TestBoard:
     def test_a_pipeline_that_one_may_not_read_is_not_there(self, client: TestClient, door: Door, story: Story) -> None:
         door.closed = {"fair"}
         told = words(client, "/")
-        assert "1 pipelines" in told
+        assert "1 pipeline:" in told
         assert "fair" not in told
 
     def test_before_the_first_run_it_says_what_to_do(self, settings: Settings, door: Door) -> None:
@@ -134,9 +134,13 @@ class TestLineage:
 
 
 class TestTimeline:
-    def test_tells_who_approved_what_drifted_and_what_was_rolled_back(self, client: TestClient, story: Story) -> None:
+    def test_tells_who_approved_what_drifted_and_what_was_rolled_back(
+        self, client: TestClient, bench: Workbench
+    ) -> None:
         told = words(client, "/model/two")
         assert "Version 1 serves since" in told
+        report = newest(bench, Step.REGISTER).report.facts["report"]
+        assert f'href="/report/{report}"' in client.get("/model/two").text
         for said in ("was approved, by bob", "drift in drift.a", "Rolled back to version 1, by ann", "Registered as"):
             assert said in told
         assert told.index("Rolled back") < told.index("version 2 went into service") < told.index("version 1 went")
@@ -174,6 +178,13 @@ class TestStatement:
             (public / file.name).write_bytes(file.read_bytes())
         entry, _ = InclusionProof.from_text(answer.text).verify(KeyRing.open_public(public))
         assert entry.sha256 == gate.sha256
+
+    def test_leads_to_the_trust_report_that_it_names(self, client: TestClient, bench: Workbench) -> None:
+        register = newest(bench, Step.REGISTER)
+        assert f'href="/report/{register.report.facts["report"]}"' in client.get(f"/statement/{register.seq}").text
+        approve = newest(bench, Step.APPROVE)
+        asked = approve.report.facts["bound"]["report"]
+        assert f'href="/report/{asked}"' in client.get(f"/statement/{approve.seq}").text
 
     def test_is_found_by_its_digest(self, client: TestClient, bench: Workbench, story: Story) -> None:
         gate = newest(bench, Step.GATE)

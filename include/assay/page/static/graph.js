@@ -66,6 +66,7 @@ document.addEventListener("DOMContentLoaded", () => {
     const answer = await fetch(evidence, { credentials: "same-origin" });
     // Rendered and escaped by the server that made this page; the policy lets nothing in it run.
     if (answer.ok) panelBody.innerHTML = await answer.text();
+    else if (answer.status === 404) panelBody.textContent = "No statement is about this itself; the versions beside it have theirs.";
     else panelBody.textContent = `The evidence did not come (${answer.status}); reload the page.`;
   };
   const choose = (node) => {

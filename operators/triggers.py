@@ -9,7 +9,6 @@ from assay.ledger import Ledger, LedgerEntry
 from assay.records import Step, Verdict
 from operators.assets import drift_asset
 
-_CLOCK_RUNS = frozenset({"scheduled", "backfill"})
 _NEWEST = 200
 
 
@@ -48,8 +47,9 @@ def trigger_of(dag_run: DagRun, pipeline: str, ledger: Ledger) -> tuple[str, str
     kind = str(getattr(dag_run.run_type, "value", dag_run.run_type))
     if kind == "asset_triggered":
         return "drift", _proven_drift(dag_run, pipeline, ledger)
-    if kind in _CLOCK_RUNS:
+    if kind == "scheduled":
         return "schedule", "scheduler"
+    # A backfill is a person's wish as well: whoever made it may not approve what comes of it.
     return "manual", dag_run.triggering_user_name or ""
 
 

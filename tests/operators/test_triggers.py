@@ -120,3 +120,8 @@ def test_replayed_event_is_refused_but_the_run_it_started_may_go_on(bench: Workb
 def test_clock_and_people_are_named(bench: Workbench) -> None:
     assert trigger_of(_Run(run_type="scheduled"), "toy", bench.ledger) == ("schedule", "scheduler")
     assert trigger_of(_Run(run_type="manual", triggering_user_name="carol"), "toy", bench.ledger) == ("manual", "carol")
+
+
+def test_who_asked_for_a_backfill_is_its_requester_and_no_clock(bench: Workbench) -> None:
+    asked = trigger_of(_Run(run_type="backfill", triggering_user_name="carol"), "toy", bench.ledger)
+    assert asked == ("manual", "carol")

@@ -39,12 +39,12 @@ class ApproveOperator(StationOperator):
         self.people, self.quorum = approval.people, approval.quorum
 
     def execute(self, context: "Context") -> "Json":
-        """Ask, unless the ledger holds enough answers already: then the task was killed as it was about to go on."""
+        """Ask, unless the ledger's answers decide already: then the task was killed as it was about to go on."""
         from tasks.approve_promotion import binding_to_ask, deadline, newest_answer, present_standing
 
         with self._bench(context) as (request, bench):
             bound, gate = binding_to_ask(request, bench)
-            if present_standing(request, bench, bound, gate).is_reached:
+            if present_standing(request, bench, bound, gate).is_decided:
                 return self.conclude(newest_answer(request, bench, gate), context)
             left = deadline(request, gate) - bench.clock()
         raise self._parked(context, bound, left)

@@ -60,12 +60,18 @@ def present_binding(request: StepRequest, bench: Workbench) -> tuple[Bound, Ledg
 def binding_to_ask(request: StepRequest, bench: Workbench) -> tuple[Bound, LedgerEntry]:
     """The same, for a question. Raises PolicyViolation as well when the gate judged by another policy."""
     bound, gate = present_binding(request, bench)
-    if (judged := gate.report.facts.get("policy_sha256")) != bound.policy:
-        raise PolicyViolation(
-            f"{request.spec.name}: the gate judged by policy {str(judged)[:12]}, the spec's is {bound.policy[:12]}; "
-            "run the pipeline again, so that people approve what holds"
-        )
+    require_same_policy(request, gate)
     return bound, gate
+
+
+def require_same_policy(request: StepRequest, gate: LedgerEntry) -> None:
+    """Raises PolicyViolation when the spec was edited since: who had to approve is part of what the gate judged by."""
+    judged, present = gate.report.facts.get("policy_sha256"), sha256_json(policy_json(request.spec))
+    if judged != present:
+        raise PolicyViolation(
+            f"{request.spec.name}: the gate judged by policy {str(judged)[:12]}, the spec's is {present[:12]}; "
+            "run the pipeline again, so that what is registered is what holds"
+        )
 
 
 def deadline(request: StepRequest, gate: LedgerEntry) -> datetime:
@@ -101,15 +107,16 @@ def judge_answer(request: StepRequest, bench: Workbench, answer: Answer, asked: 
     asked: what the person was shown. A person who may not answer, or did already, makes the answer void, not a no.
     """
     bound, gate = present_binding(request, bench)
-    before = present_standing(request, bench, asked, gate)
+    before, now = present_standing(request, bench, asked, gate), bench.clock()
     checks = (
         _is_approver(answer, request),
         _is_second_person(answer, request),
         _is_first_answer(answer, before),
         _is_unchanged(asked, bound),
+        _is_in_time(answer, deadline(request, gate), now),
         _says_yes(answer),
     )
-    verdict, now = combined_verdict(checks), bench.clock()
+    verdict = combined_verdict(checks)
     facts: JsonObject = {
         "responder": answer.person,
         "requester": request.context.actor,
@@ -136,7 +143,7 @@ def judge_answer(request: StepRequest, bench: Workbench, answer: Answer, asked: 
             "policy_sha256": asked.policy,
             "input_attestations": [gate.sha256],
             "standing": after.to_json(),
-            "is_open": not (answer.is_final or asked.changes(bound) or after.is_reached),
+            "is_open": not (answer.is_final or asked.changes(bound) or after.is_decided),
         },
     )
 
@@ -186,6 +193,16 @@ def _is_unchanged(asked: Bound, bound: Bound) -> Check:
     words = f"the {' and the '.join(changed)} changed since the question was asked: run the pipeline again"
     verdict = Verdict.FAILED if changed else Verdict.PASSED
     return Check("digests_bound", verdict, words if changed else "model, policy and report are those that were shown")
+
+
+def _is_in_time(answer: Answer, until: datetime, now: datetime) -> Check:
+    """By Airflow's word on when it was given; the answer may be read later."""
+    given = datetime.fromisoformat(answer.at) if answer.at else now
+    late = given > until
+    words = f"answered at {given:%Y-%m-%d %H:%M}, expected until {until:%Y-%m-%d %H:%M} UTC"
+    return Check(
+        "in_time", Verdict.FAILED if late else Verdict.PASSED, words + ("; run the pipeline again" if late else "")
+    )
 
 
 def _says_yes(answer: Answer) -> Check:

@@ -9,7 +9,7 @@ from assay.records import Check, Step, StepReport, Subject, Verdict
 from assay.registry import CHALLENGER, MODEL_TAG, ONNX_TAG, open_registry
 from assay.station import StepRequest
 from assay.workbench import Workbench
-from tasks.approve_promotion import approved_now
+from tasks.approve_promotion import approved_now, require_same_policy
 from tasks.reporting.attach_report import attach_report
 from tasks.reporting.make_report import make_report
 
@@ -17,11 +17,12 @@ from tasks.reporting.make_report import make_report
 def register_model(request: StepRequest, bench: Workbench) -> StepReport:
     """Register the model once; the same digest keeps its version.
 
-    Raises PolicyViolation when the ledger holds no passed gate statement for it, no approval where the
-    spec names approvers, or a word that something it was made of is bad.
+    Raises PolicyViolation when the ledger holds no passed gate statement for it by the spec's present policy, no
+    approval where the spec names approvers, or a word that something it was made of is bad.
     """
     model, name = request.input("model"), request.spec.name
     gate = latest_gate(bench.ledger, model)
+    require_same_policy(request, gate)
     require_sound(bench.ledger, bench.store, model, reads_rows=True)
     checks = [Check("gate", Verdict.PASSED, f"entry {gate.seq} let {model.sha256[:12]} through")]
     approved: JsonObject = {}

@@ -101,6 +101,11 @@ class Standing:
         return not (self.rejected_by or self.missing or self.missing_roles)
 
     @property
+    def is_decided(self) -> bool:
+        """Nothing that anybody answers now changes it."""
+        return self.is_reached or bool(self.rejected_by)
+
+    @property
     def words(self) -> str:
         """For a person, an error or a check."""
         told = [f"approved by {', '.join(self.approved_by) or 'nobody'}"]

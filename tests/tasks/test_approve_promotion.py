@@ -16,6 +16,7 @@ from assay.station import StepRequest, run_station
 from assay.workbench import Workbench
 from tasks.approve_promotion import Answer, approved_now, binding_to_ask, judge_answer
 from tasks.decide_promotion import decide_promotion
+from tasks.register_model import register_model
 from tests.tasks.promotion_story import Story, make_spec
 
 PEOPLE = {"approvers": ["alice", "bob", "carol"], "quorum": 2}
@@ -39,7 +40,7 @@ class Asked:
         """later: hours on the clock."""
         clock = self.bench.clock
         bench = replace(self.bench, clock=lambda: clock() + timedelta(hours=later))
-        answer = Answer(person, (chosen,) if chosen else (), "looked at the report", "2026-11-21T10:00:00+00:00")
+        answer = Answer(person, (chosen,) if chosen else (), "looked at the report", bench.clock().isoformat())
         return run_station(lambda q, b: judge_answer(q, b, answer, asked or self.bound), self.request, bench)
 
     def asks_otherwise(self, **more: Any) -> None:
@@ -122,6 +123,25 @@ def test_one_rejection_ends_the_matter(ask: Callable[..., Asked]) -> None:
     assert (report.verdict, report.facts["is_open"]) == (Verdict.FAILED, False)
     asked.answers("carol")
     refused(asked, "rejected by bob")
+
+
+def test_a_rejection_closes_the_question_even_where_the_task_is_run_again(ask: Callable[..., Asked]) -> None:
+    asked = ask()
+    asked.answers("alice", REJECT)
+    assert not asked.answers("bob").facts["is_open"]
+
+
+def test_an_answer_after_the_deadline_is_void(ask: Callable[..., Asked]) -> None:
+    asked = ask({**PEOPLE, "quorum": 1, "timeout_minutes": 60})
+    assert failed(asked.answers("alice", later=1.1)) == {"in_time"}
+    refused(asked, "approved by nobody", later=1.1)
+
+
+def test_approvers_edited_out_of_the_spec_after_the_gate_are_missed_at_registration(ask: Callable[..., Asked]) -> None:
+    asked = ask()
+    asked.asks_otherwise(approval={})
+    with pytest.raises(PolicyViolation, match="the gate judged by policy"):
+        register_model(asked.request, asked.bench)
 
 
 def test_silence_rejects_and_is_signed(ask: Callable[..., Asked]) -> None:

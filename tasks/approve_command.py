@@ -56,7 +56,7 @@ def approve(pipeline: str, chosen: str | None, reason: str, user: str | None, as
     if chosen:
         api = _api(settings, user)
         before = len(matter.decisions)
-        api.answer(_question(api, pipeline), chosen, reason.strip())
+        api.answer(question_about(matter.bound, api.questions(f"{pipeline}.train")), chosen, reason.strip())
         matter = _after_answer(spec, settings, before)
         is_void = chosen == APPROVE and not matter.decisions[-1].is_valid
     if as_json:
@@ -113,13 +113,16 @@ def _api(settings: Settings, user: str | None) -> AirflowApi:
     return AirflowApi(api.url, user, click.prompt(f"Airflow password of {user}", hide_input=True, err=True))
 
 
-def _question(api: AirflowApi, pipeline: str) -> Question:
-    asked = [one for one in api.questions(f"{pipeline}.train") if one.task_id == Step.APPROVE.value]
-    if not asked:
-        raise SpecError(
-            f"{pipeline}: expected a run that waits for people, found none; `assay run {pipeline}` starts one"
-        )
-    return asked[0]
+def question_about(bound: Bound, waiting: Sequence[Question]) -> Question:
+    """The one that names the digests just shown. Raises SpecError rather than answer for what was not looked at."""
+    asked = [one for one in waiting if one.task_id == Step.APPROVE.value]
+    for one in asked:
+        if all(str(digest) in one.body for digest in bound.to_json().values()):
+            return one
+    raise SpecError(
+        f"expected a run that waits for people with model {bound.model[:12]}, policy {bound.policy[:12]} and report "
+        f"{bound.report[:12]}, found {len(asked)} that wait, none with these; `assay run PIPELINE` starts one"
+    )
 
 
 def _after_answer(spec: "PipelineSpec", settings: Settings, before: int) -> _Matter:

@@ -10,6 +10,7 @@ from assay.lineage.refs import UNDERSTOOD, resolve
 from assay.lineage.rows import ROW_REFERENCE
 from assay.near_miss import suggestion
 from assay.quarantine.declaration import Bad, Kind
+from tasks.quarantine.row_ids import whole_dataset
 
 FORMS = f"{UNDERSTOOD}, source/URI, dependency/REQUIREMENT such as dependency/numpy<2, or key/KEYID"
 _LEAST_KEYID = 8
@@ -21,7 +22,7 @@ def what_is_meant(connection: Connection, ledger: Ledger, reference: str, rows: 
     if rows:
         return _row_set(reference, rows)
     if match := ROW_REFERENCE.fullmatch(reference):
-        return Bad(Kind.ROWS, reference, name=match["dataset"], rows=frozenset({match["row_id"]}))
+        return Bad(Kind.ROWS, reference, name=whole_dataset(match["dataset"]), rows=frozenset({match["row_id"]}))
     if kind == "source" and rest:
         return _source(connection, rest)
     if kind == "dependency" and rest:
@@ -38,6 +39,7 @@ def _row_set(reference: str, rows: Collection[str]) -> Bad:
     kind, _, dataset = reference.partition("/")
     if kind != "dataset" or not dataset or "@" in dataset:
         raise SpecError(f"--rows: expected the rows' dataset, such as dataset/mnist, found {reference!r}")
+    whole_dataset(dataset)
     listed = hashlib.sha256("\n".join(sorted(rows)).encode()).hexdigest()
     return Bad(Kind.ROWS, f"rows/{dataset}/{listed[:16]}", name=dataset, rows=frozenset(rows))
 
@@ -55,6 +57,7 @@ def _source(connection: Connection, uri: str) -> Bad:
 
 def _dependency(written: str) -> Bad:
     from packaging.requirements import InvalidRequirement, Requirement
+    from packaging.utils import canonicalize_name
 
     try:
         requirement = Requirement(written)
@@ -64,7 +67,8 @@ def _dependency(written: str) -> Bad:
         ) from error
     if requirement.url or requirement.marker or requirement.extras:
         raise SpecError(f"dependency/{written}: expected a name and versions only, such as numpy<2; leave out the rest")
-    return Bad(Kind.DEPENDENCY, f"dependency/{requirement}", name=str(requirement))
+    name = f"{canonicalize_name(requirement.name)}{requirement.specifier}"
+    return Bad(Kind.DEPENDENCY, f"dependency/{name}", name=name)
 
 
 def _key(ledger: Ledger, prefix: str) -> Bad:

@@ -35,19 +35,20 @@ class Quarantine:
 
     def declare(self, reference: str, reason: str, rows: Collection[str] = ()) -> Quarantined:
         """Something is bad. Raises SpecError when the reference is unknown, ambiguous or of no known form."""
-        with self.lineage.database.transaction() as connection:
-            bad = what_is_meant(connection, self.bench.ledger, reference, rows)
-        return self._say(Word(bad, reason))
+        return self._say(Word(self._meant(reference, rows), reason))
 
     def release(self, reference: str, reason: str) -> Quarantined:
-        """It is bad no longer. Raises SpecError unless the reference begins the name of just one in quarantine."""
+        """It is bad no longer. Raises SpecError unless just that is in quarantine, by whatever name of it."""
         in_force = declarations_in_force(self.bench.ledger)
-        meant = [one for one in in_force if one == reference] or [one for one in in_force if one.startswith(reference)]
-        if len(meant) != 1:
-            found = f"{len(meant)} that begin so" if meant else "none"
-            hint = suggestion(reference, in_force) if in_force else "nothing is in quarantine"
-            raise SpecError(f"{reference}: expected one thing in quarantine, found {found}; {hint}")
-        return self._say(Word(in_force[meant[0]].bad, reason, is_release=True))
+        named = reference if reference in in_force else self._meant(reference).reference
+        if named not in in_force:
+            hint = suggestion(named, in_force) if in_force else "nothing is in quarantine"
+            raise SpecError(f"{reference}: expected what is in quarantine, found that it is not; {hint}")
+        return self._say(Word(in_force[named].bad, reason, is_release=True))
+
+    def _meant(self, reference: str, rows: Collection[str] = ()) -> Bad:
+        with self.lineage.database.transaction() as connection:
+            return what_is_meant(connection, self.bench.ledger, reference, rows)
 
     def _say(self, word: Word) -> Quarantined:
         spread = spread_of(self.lineage, self.bench.ledger, self.bench.store, word.bad)

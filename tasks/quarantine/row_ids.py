@@ -1,4 +1,4 @@
-"""Ids of rows from a file that a person brings."""
+"""What a person names rows by: the dataset as collected, and ids from a file."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -20,3 +20,17 @@ def read_row_ids(path: Path) -> Sequence[str]:
     if not ids:
         raise SpecError(f"{path}: expected ids of rows, found none; write one a line")
     return tuple(dict.fromkeys(ids))
+
+
+def whole_dataset(name: str) -> str:
+    """`name`, unless it is of a version made from a collected one: a row is meant wherever it went. Raises SpecError.
+
+    Names of pipelines have no dots.
+    """
+    whole, dot, _ = name.partition(".")
+    if dot:
+        raise SpecError(
+            f"dataset/{name}: expected the dataset as collected, since a row is meant in every version of it; "
+            f"write {whole} for {name}"
+        )
+    return name

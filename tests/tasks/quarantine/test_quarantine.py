@@ -18,6 +18,7 @@ from assay.ledger_verification import verify_ledger
 from assay.lineage.store import LineageStore
 from assay.lineage.sync import sync_from_ledger
 from assay.quarantine.declaration import Kind, declarations_in_force
+from assay.quarantine.environment import has_package
 from assay.quarantine.objections import objections, require_sound
 from assay.records import RunContext, Verdict
 from assay.signing import KeyRole
@@ -142,6 +143,7 @@ def test_a_key_marks_what_it_signed(desk: Quarantine) -> None:
         ("dependency/<2", "expected a requirement"),
         ("dependency/numpy[all]", "a name and versions only"),
         ("key/0000", "digits or more"),
+        ("row/two.train/row-1", "expected the dataset as collected"),
         ("rubbish", "expected a digest"),
     ],
 )
@@ -157,6 +159,33 @@ def test_only_what_is_in_quarantine_is_released(desk: Quarantine) -> None:
     told(desk)
     with pytest.raises(SpecError, match="nothing is in quarantine"):
         desk.release("row/two/row-7", "by mistake")
+
+
+@pytest.mark.parametrize("reference", ["row/two/row-7", "row/two/row", "dataset/two", "dependency/numpy"])
+def test_a_release_frees_nothing_that_merely_begins_alike(desk: Quarantine, reference: str) -> None:
+    story = told(desk)
+    bad = ["row/two/row-71", story.subjects["admitted"].sha256, "dependency/numpy>=1.26"]
+    for count, one in enumerate(bad):
+        replace(desk, context=replace(desk.context, run_id=f"{count}")).declare(one, "bad")
+    with pytest.raises(SpecError):
+        desk.release(reference, "by mistake")
+    assert len(declarations_in_force(desk.bench.ledger)) == len(bad)
+
+
+def test_what_was_declared_by_any_name_is_released_by_any_other(desk: Quarantine) -> None:
+    story = told(desk)
+    digest = story.subjects["raw"].sha256
+    desk.declare(f"dataset/two@{digest[:12]}", "suspicion")
+    again(desk).release(digest, "sound")
+    again(again(desk)).declare("dependency/NumPy >= 1.26", "a hole")
+    again(again(again(desk))).release("dependency/numpy>=1.26", "none after all")
+    assert declarations_in_force(desk.bench.ledger) == {}
+
+
+def test_a_version_that_cannot_be_compared_is_not_excluded(desk: Quarantine) -> None:
+    environment = desk.bench.store.put_bytes(b"numpy==2.0\ntorch==nightly_of_ours\n")
+    assert has_package(environment, "torch<2.13", desk.bench.store)
+    assert not has_package(environment, "numpy<2", desk.bench.store)
 
 
 def test_a_producer_cannot_declare_or_release(desk: Quarantine) -> None:

@@ -16,14 +16,14 @@ from assay.station import append_report
 from assay.store import Store
 from assay.stored_rows import picked_shards, rows_held
 from assay.workbench import Workbench
+from tasks.quarantine.row_ids import whole_dataset
 
 _VERSIONS = """
     SELECT DISTINCT ON (id) id, name FROM assay_lineage.versions
     WHERE signed AND type = 'dataset' AND (name = %(name)s OR starts_with(name, %(name)s || '.')) ORDER BY id, at
 """
-_OTHERS = """
-    SELECT DISTINCT ON (id) id, name FROM assay_lineage.versions
-    WHERE signed AND type = 'dataset' AND name <> %(name)s AND NOT starts_with(name, %(name)s || '.') ORDER BY id, at
+_EVERY = """
+    SELECT DISTINCT ON (id) id, name FROM assay_lineage.versions WHERE signed AND type = 'dataset' ORDER BY id, at
 """
 
 
@@ -57,12 +57,13 @@ def erase_rows(wish: Erasure, context: RunContext, bench: Workbench, lineage: Li
 
     A later collection leaves the rows out. Raises SpecError for ids that no version holds; nothing is changed then.
     """
+    whole_dataset(wish.dataset)
     before, started = Erasures.of(bench.ledger), bench.clock()
-    before.finish(bench.store)
+    _finish(before, bench, lineage)
     held = _versions_with(wish, before, bench.store, lineage)
     remaining = {subject: _without(version, wish.rows, bench) for subject, version in held.items()}
     shards = _only_in(held, remaining, before, bench)
-    shared = _shared(wish.dataset, shards, before, bench, lineage)
+    shared = _rested_on(shards, held, before, bench, lineage)
     pages = _pages(held, bench)
     objects = sorted(shards - shared.keys() | (set(pages) if wish.with_pages else set()))
     entry = append_report(_report(wish, remaining, objects), context, bench, started, {"reason": wish.reason})
@@ -123,15 +124,23 @@ def _only_in(
     return {shard.sha256 for version in held.values() for shard in version.shards} - kept
 
 
-def _shared(
-    dataset: str, shards: Collection[str], before: Erasures, bench: Workbench, lineage: LineageStore
+def _finish(before: Erasures, bench: Workbench, lineage: LineageStore) -> None:
+    """Remove what a killed erasure left, but nothing that a dataset collected later rests on."""
+    if left := before.unfinished(bench.store):
+        for sha256 in left - _rested_on(left, (), before, bench, lineage).keys():
+            bench.store.remove(sha256)
+
+
+def _rested_on(
+    shards: Collection[str], but: Collection[Subject], before: Erasures, bench: Workbench, lineage: LineageStore
 ) -> dict[str, str]:
-    """Equal bytes are one object: those that versions of other datasets rest on, shard -> name."""
+    """Equal bytes are one object: those that standing versions rest on, shard -> name. but: versions about to go."""
     with lineage.database.transaction() as connection:
-        others = connection.execute(_OTHERS, {"name": f"dataset/{dataset}"}).fetchall()
+        known = connection.execute(_EVERY).fetchall()
+    gone = before.remaining.keys() | {subject.sha256 for subject in but}
     found: dict[str, str] = {}
-    for digest, name in others:
-        if digest not in before.remaining:
+    for digest, name in known:
+        if digest not in gone:
             version = before.load(Subject(name, digest), bench.store)
             found |= {shard.sha256: name for shard in version.shards if shard.sha256 in shards}
     return found

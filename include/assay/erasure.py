@@ -48,10 +48,9 @@ class Erasures:
                 erased_from[subject.sha256] = ids
         return cls(rows, remaining, erased_from, frozenset(objects))
 
-    def finish(self, store: Store) -> None:
-        """Remove what a killed erasure left; a second time changes nothing."""
-        for sha256 in self.objects:
-            store.remove(sha256)
+    def unfinished(self, store: Store) -> set[str]:
+        """What is in the store and should not be: left by an erasure that was killed, or put there anew since."""
+        return {sha256 for sha256 in self.objects if store.exists(sha256)}
 
     def load(self, subject: Subject, store: Store) -> DatasetVersion:
         """The version, or the one that stands in for it since rows of it were erased; verified."""

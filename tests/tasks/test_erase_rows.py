@@ -159,3 +159,26 @@ def test_bytes_that_another_dataset_rests_on_are_kept_and_named(bench: Workbench
     assert found.objects == ()
     second = erase_rows(Erasure("twin", frozenset({"row-7"}), "request 8"), context("twin"), bench, lineage)
     assert len(second.objects) == 1
+
+
+def test_what_another_dataset_collected_later_is_not_taken_for_the_rest_of_an_erasure(
+    bench: Workbench, lineage: LineageStore
+) -> None:
+    Story(bench, make_spec("two")).tell()
+    sync_from_ledger(bench.ledger, lineage)
+    erase_rows(Erasure("two", frozenset({"row-7"}), "request 8"), context(), bench, lineage)
+    twin = Story(bench, make_spec("twin")).tell()
+    sync_from_ledger(bench.ledger, lineage)
+    erase_rows(Erasure("two", frozenset({"row-8"}), "request 9"), context("later"), bench, lineage)
+    version = load_dataset(twin.subjects["train"], bench.store)
+    assert read_table(version, bench.store, bench.workdir).num_rows == 200
+
+
+@pytest.mark.parametrize("dataset", ["two.train", "two.trusted"])
+def test_rows_of_a_part_alone_are_not_erased_since_they_would_come_back(
+    bench: Workbench, lineage: LineageStore, dataset: str
+) -> None:
+    Story(bench, make_spec("two")).tell()
+    sync_from_ledger(bench.ledger, lineage)
+    with pytest.raises(SpecError, match="expected the dataset as collected"):
+        erase_rows(Erasure(dataset, frozenset({"row-7"}), "request 8"), context(), bench, lineage)

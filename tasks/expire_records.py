@@ -3,6 +3,7 @@
 The ledger holds digests, ids and numbers, no rows: what expires leaves every proof and every answer about lineage.
 """
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -20,6 +21,7 @@ from assay.workbench import Workbench
 # No pipeline can have this name: theirs have no dots.
 PIPELINE = "assay.retention"
 FOR_EVER = -1
+_CAPTURED = re.compile(r"\d{20}-[^/]+\.parquet")  # as capture names them; what others put there is theirs
 
 
 @dataclass(frozen=True)
@@ -103,7 +105,9 @@ def _remove_events(lineage: LineageStore, before: datetime) -> None:
 def _captured(settings: Settings) -> Iterable[Path]:
     parts = urlsplit(settings.capture_url)
     root = Path(unquote(parts.path))
-    return sorted(root.glob("*/*/[0-9]*.parquet")) if parts.scheme == "file" and root.is_dir() else ()
+    if parts.scheme != "file" or not root.is_dir():
+        return ()
+    return sorted(path for path in root.glob("*/*/[0-9]*.parquet") if _CAPTURED.fullmatch(path.name))
 
 
 def _written(path: Path) -> datetime:

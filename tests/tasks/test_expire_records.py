@@ -48,6 +48,15 @@ def test_old_requests_go_and_young_ones_stay(bench: Workbench, lineage: LineageS
     assert expire_records(CONTEXT, bench, lineage) is None, "nothing is due any more, so nothing is signed"
 
 
+@pytest.mark.parametrize("name", ["2026-backup.parquet", "2026.parquet", "9" * 30 + "-1.parquet"])
+def test_files_of_others_beside_the_captured_stay(bench: Workbench, lineage: LineageStore, name: str) -> None:
+    old = capture(bench, 401)
+    foreign = old.with_name(name)
+    foreign.write_bytes(b"mine")
+    assert expire_records(CONTEXT, bench, lineage) is not None
+    assert (old.exists(), foreign.exists()) == (False, True)
+
+
 def test_expired_events_leave_the_graph_and_every_proof(bench: Workbench, lineage: LineageStore) -> None:
     story = Story(bench, make_spec()).tell()
     sync_from_ledger(bench.ledger, lineage)

@@ -85,7 +85,8 @@ def test_one_comes_from_airflow_and_goes_back(
     browser.wait_for(f"{inside}?.querySelector('h1')?.textContent === 'Gate board'", seconds=90)
     browser.photograph(pictures / "audit-in-airflow.png")
     browser.run(f"[...{inside}.querySelectorAll('a')].find(a => a.textContent === {PIPELINE!r}).click()")
-    browser.wait_for(f"{inside}?.querySelector('h1')?.textContent === 'Timeline of {PIPELINE}'")
+    timeline = f"{inside}?.querySelector('h1')?.textContent === 'Timeline of {PIPELINE}'"
+    browser.wait_for(f"{timeline} && {inside}.readyState === 'complete'")
     browser.run(f"[...{inside}.querySelectorAll('a')].find(a => a.textContent === 'task in Airflow').click()")
     browser.wait_for(f"location.pathname.startsWith('/dags/{PIPELINE}.')")
     browser.wait_for("document.body.innerText.includes('Audit')", seconds=60)

@@ -83,7 +83,9 @@ def test_one_comes_from_airflow_and_goes_back(
     browser.go(f"{airflow}/plugin/assay")
     inside = "document.querySelector('iframe')?.contentDocument"
     browser.wait_for(f"{inside}?.querySelector('h1')?.textContent === 'Gate board'", seconds=90)
+    browser.size(1600, 640)
     browser.photograph(pictures / "audit-in-airflow.png")
+    browser.size(1600, 1000)
     browser.run(f"[...{inside}.querySelectorAll('a')].find(a => a.textContent === {PIPELINE!r}).click()")
     timeline = f"{inside}?.querySelector('h1')?.textContent === 'Timeline of {PIPELINE}'"
     browser.wait_for(f"{timeline} && {inside}.readyState === 'complete'")
@@ -98,16 +100,19 @@ def test_one_comes_from_airflow_and_goes_back(
 def test_pictures_for_the_docs(airflow: str, viewer: str, stack: Stack, browser: Browser, pictures: Path) -> None:
     browser.cookie(airflow, "_token", viewer)
     bearer = {"Authorization": f"Bearer {viewer}"}
-    for name, page in (
-        ("audit-board", "/"),
-        ("audit-timeline", f"/model/{PIPELINE}"),
-        ("audit-statement", "/statement/" + gate_of(f"{airflow}/assay/model/{PIPELINE}", bearer)),
-        ("audit-controls", f"/controls?ref=model/{PIPELINE}@champion"),
+    gate = gate_of(f"{airflow}/assay/model/{PIPELINE}", bearer)
+    for name, page, height in (
+        ("audit-board", "/", 520),
+        ("audit-timeline", f"/model/{PIPELINE}", 760),
+        ("audit-statement", f"/statement/{gate}", 1960),
+        ("audit-controls", f"/controls?ref=model/{PIPELINE}@champion", 1000),
     ):
+        browser.size(1600, height)
         browser.go(f"{airflow}/assay{page}")
         assert not browser.problems
         assert all(url.startswith(airflow) for url in browser.asked), browser.asked
         browser.photograph(pictures / f"{name}.png")
+    browser.size(1600, 1000)
     browser.go(f"{airflow}/assay/lineage?ref=model/{PIPELINE}@champion")
     browser.wait_for("!!window.assayGraph")
     stages = set(browser.run("assayGraph.nodes().map(n => n.data('stage'))"))

@@ -114,6 +114,13 @@ class Standing:
         told += [f"nobody of the role {role} yet" for role in self.missing_roles]
         return "; ".join([*told, *self.void])
 
+    @classmethod
+    def from_json(cls, value: Mapping[str, object]) -> Self:
+        approved, rejected, roles, void = (
+            tuple(cast("list[str]", value[key])) for key in ("approved_by", "rejected_by", "missing_roles", "void")
+        )
+        return cls(approved, rejected, cast(int, value["missing"]), roles, void)
+
     def to_json(self) -> JsonObject:
         return {
             "approved_by": list(self.approved_by),

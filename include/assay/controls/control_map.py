@@ -11,7 +11,7 @@ from assay.controls.evidence import Evidence, State, Statements, find_evidence
 from assay.json_types import Json, JsonObject
 from assay.ledger import Ledger, LedgerEntry
 from assay.questions.dossier import Dossier
-from assay.records import Step, Verdict
+from assay.records import Step
 
 _MOST = 1000
 
@@ -105,7 +105,6 @@ def _statements(dossier: Dossier, ledger: Ledger) -> Statements:
     """Up to the gate, those behind the model; after it, all that speak of the model or of what served with it."""
     found = {step: (entry,) for step, entry in dossier.statements.items() if entry is not None}
     approvals = ledger.find(subject_sha256=dossier.model.sha256, step=Step.APPROVE, newest_first=False, limit=_MOST)
-    approved = tuple(entry for entry in approvals if entry.report.verdict is Verdict.PASSED) or tuple(approvals[-1:])
     pipeline = dossier.model.name.removeprefix("model/")
     served = _of_model(ledger, pipeline, (Step.DEPLOY, Step.ROLLBACK), dossier)
     versions = set(dossier.versions)
@@ -114,7 +113,7 @@ def _statements(dossier: Dossier, ledger: Ledger) -> Statements:
     rolled = (e for e in _all(ledger, pipeline, Step.ROLLBACK) if str(e.report.facts.get("from")) in versions)
     return {
         **found,
-        Step.APPROVE: approved,
+        Step.APPROVE: tuple(approvals),
         Step.REGISTER: dossier.registered,
         Step.DEPLOY: tuple(entry for entry in served if entry.report.step is Step.DEPLOY),
         Step.WATCH: tuple(watched),

@@ -7,7 +7,9 @@ against the model.
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from enum import Enum
+from typing import cast
 
+from assay.approval import Standing
 from assay.json_types import JsonObject
 from assay.ledger import LedgerEntry
 from assay.records import Check, Step, Verdict
@@ -52,11 +54,22 @@ Chosen = tuple[LedgerEntry, Check]
 
 @dataclass(frozen=True)
 class _Look:
-    """Where to look. begins: beginnings of the names of the checks that count; none: the statement as a whole."""
+    """Where to look. begins, has: beginnings and parts of the names of the checks that count.
+
+    Neither: the statement as a whole.
+    """
 
     shows: str
     steps: tuple[Step, ...]
     begins: tuple[str, ...] = ()
+    has: tuple[str, ...] = ()
+
+    @property
+    def is_whole(self) -> bool:
+        return not (self.begins or self.has)
+
+    def counts(self, check: Check) -> bool:
+        return self.is_whole or check.name.startswith(self.begins) or any(part in check.name for part in self.has)
 
 
 _SCREENS = ("image_triggers", "clean_label_triggers", "text_triggers", "label_issues", "outliers", "duplicates",
@@ -88,10 +101,8 @@ _LOOKS = {
                           ("explanations:",)),
     "supply_chain": _Look("packages held against the hashed lock, files as installed", (Step.ASSAY,),
                           ("environment is", "packages' files")),
-    "canaries": _Look("the examinations found what was planted for them to find", (Step.ASSAY,),
-                      ("explanations: sees", "linf 0", "l2 0", "words 0", "features 0")),
+    "canaries": _Look("the examinations found what was planted for them to find", (Step.ASSAY,), has=(" sees",)),
     "policy": _Look("a policy fixed beforehand let it through", (Step.GATE,)),
-    "people": _Look("named people approved it", (Step.APPROVE,)),
     "served": _Look("the served bytes and answers are those that were approved", (Step.DEPLOY,)),
     "stopping": _Look("it was rolled back or cut out, in seconds, signed", (Step.ROLLBACK, Step.CUT_OUT)),
 }  # fmt: skip
@@ -99,6 +110,8 @@ _LOOKS = {
 
 def find_evidence(key: str, statements: Statements) -> Evidence:
     """What the statements hold under `key` of the catalogue. Raises KeyError for a key that nothing can evidence."""
+    if key == "people":
+        return _people(statements.get(Step.APPROVE, ()))
     if key in _FACTS:
         return _from_facts(key, statements)
     look = _LOOKS[key]
@@ -106,16 +119,12 @@ def find_evidence(key: str, statements: Statements) -> Evidence:
     if not entries:
         steps = " or ".join(step.value for step in look.steps)
         return Evidence(key, look.shows, State.ABSENT, (), (), f"no {steps} statement speaks of this model")
-    chosen = [(entry, check) for entry in entries for check in entry.report.checks if _counts(check, look)]
+    chosen = [(entry, check) for entry in entries for check in entry.report.checks if look.counts(check)]
     return _judged(key, look, entries, chosen)
 
 
-def _counts(check: Check, look: _Look) -> bool:
-    return not look.begins or check.name.startswith(look.begins)
-
-
 def _judged(key: str, look: _Look, entries: Iterable[LedgerEntry], chosen: list[Chosen]) -> Evidence:
-    if look.begins and not chosen:
+    if not look.is_whole and not chosen:
         return Evidence(key, look.shows, State.ABSENT, (), (), "it was not asked for")
     unmade = [check for _, check in chosen if check.verdict is Verdict.NOT_CHECKED]
     failed = [check for _, check in chosen if check.verdict is Verdict.FAILED]
@@ -126,10 +135,23 @@ def _judged(key: str, look: _Look, entries: Iterable[LedgerEntry], chosen: list[
     if unmade:
         words = f"not checked: {unmade[0].name}: {unmade[0].detail}"
         return Evidence(key, look.shows, State.ABSENT, stated, names, words)
-    if not look.begins and any(entry.report.verdict is not Verdict.PASSED for entry in entries):
+    if look.is_whole and any(entry.report.verdict is not Verdict.PASSED for entry in entries):
         return Evidence(key, look.shows, State.AGAINST, stated, names, "the statement's verdict is not passed")
     first = f": {chosen[0][1].name}: {chosen[0][1].detail}" if chosen else ""
     return Evidence(key, look.shows, State.SHOWN, stated, names, f"{len(chosen)} checks held{first}")
+
+
+def _people(answers: tuple[LedgerEntry, ...]) -> Evidence:
+    """By what the newest answer says all answers came to: one yes of two that are needed is no approval."""
+    key, shows = "people", "as many named people as the policy demands approved it"
+    if not answers:
+        return Evidence(key, shows, State.ABSENT, (), (), "no approve statement speaks of this model")
+    stated = tuple(entry.seq for entry in answers)
+    names = tuple(dict.fromkeys(check.name for entry in answers for check in entry.report.checks))
+    told = Standing.from_json(cast(JsonObject, answers[-1].report.facts["standing"]))
+    if told.rejected_by:
+        return Evidence(key, shows, State.AGAINST, stated, names, told.words)
+    return Evidence(key, shows, State.SHOWN if told.is_reached else State.ABSENT, stated, names, told.words)
 
 
 def _slices(statements: Statements) -> str:
@@ -180,7 +202,7 @@ _FACTS: dict[str, tuple[str, tuple[Step, ...], Callable[[Statements], str]]] = {
     "monitoring": ("served traffic is judged for drift", (Step.WATCH,), _monitoring),
     "log": ("each step left a signed statement in an append-only log", tuple(Step), _log),
 }
-KEYS = frozenset({*_LOOKS, *_FACTS})
+KEYS = frozenset({*_LOOKS, *_FACTS, "people"})
 
 
 def _from_facts(key: str, statements: Statements) -> Evidence:

@@ -70,7 +70,7 @@ def quarantine(
     started = time.perf_counter()
     rows = read_row_ids(rows_file) if rows_file else ()
     with _opened() as desk:
-        said = desk.release(reference, reason) if release else desk.declare(reference, reason, rows)
+        said = desk.release(reference, reason, rows) if release else desk.declare(reference, reason, rows)
         seconds = time.perf_counter() - started
         reactions = () if release else _reactions(desk, said)
     if as_json:

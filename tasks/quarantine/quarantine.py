@@ -37,10 +37,10 @@ class Quarantine:
         """Something is bad. Raises SpecError when the reference is unknown, ambiguous or of no known form."""
         return self._say(Word(self._meant(reference, rows), reason))
 
-    def release(self, reference: str, reason: str) -> Quarantined:
+    def release(self, reference: str, reason: str, rows: Collection[str] = ()) -> Quarantined:
         """It is bad no longer. Raises SpecError unless just that is in quarantine, by whatever name of it."""
         in_force = declarations_in_force(self.bench.ledger)
-        named = reference if reference in in_force else self._meant(reference).reference
+        named = reference if reference in in_force and not rows else self._meant(reference, rows).reference
         if named not in in_force:
             hint = suggestion(named, in_force) if in_force else "nothing is in quarantine"
             raise SpecError(f"{reference}: expected what is in quarantine, found that it is not; {hint}")

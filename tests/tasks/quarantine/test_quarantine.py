@@ -182,6 +182,15 @@ def test_what_was_declared_by_any_name_is_released_by_any_other(desk: Quarantine
     assert declarations_in_force(desk.bench.ledger) == {}
 
 
+def test_a_release_of_rows_does_not_release_the_version_that_holds_them(desk: Quarantine) -> None:
+    told(desk)
+    desk.declare("dataset/two", "suspicion")
+    again(desk).declare("dataset/two", "one contributor", rows=["row-1", "row-2"])
+    said = again(again(desk)).release("dataset/two", "sound", rows=["row-2", "row-1"])
+    assert said.bad.kind is Kind.ROWS
+    assert [one.bad.kind for one in declarations_in_force(desk.bench.ledger).values()] == [Kind.VERSION]
+
+
 def test_a_version_that_cannot_be_compared_is_not_excluded(desk: Quarantine) -> None:
     environment = desk.bench.store.put_bytes(b"numpy==2.0\ntorch==nightly_of_ours\n")
     assert has_package(environment, "torch<2.13", desk.bench.store)

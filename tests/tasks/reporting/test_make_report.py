@@ -117,13 +117,13 @@ def test_failures_and_the_rules_that_refused_are_told(bench: Workbench) -> None:
     failed = page.section("What failed")
     assert "assay was told to be failed (examining the model)" in failed
     assert "demanded ≥ 0.999 (the gate)" in failed
-    assert "Refused by the gate" in page.words and "2 of 10 rules did not hold" in page.words
+    assert "Refused by the gate" in page.words and "2 of 11 rules did not hold" in page.words
 
 
 def test_model_that_the_gate_let_through_is_told_so_by_the_right_policy(story: Story) -> None:
     story.run(decide_promotion)
     page = page_of(story)
-    assert "Let through" in page.words and "all 10 rules held, on 7 signed statements" in page.words
+    assert "Let through" in page.words and "all 11 rules held, on 7 signed statements" in page.words
     assert "the policy that the pipeline's spec states now" in page.words
     other = make_spec(gate=[{"metric": "accuracy", "min": 0.1}])
     changed = read_page(make_report(story.bench, story.subjects["model"], other))

@@ -4,6 +4,8 @@ Only signed statements count. `Ledger.find` verifies each signature; here the ke
 since a producer's key must not be able to pass a gate.
 """
 
+from collections.abc import Sequence
+
 from assay.errors import IntegrityError, PolicyViolation
 from assay.ledger import Ledger, LedgerEntry
 from assay.records import Step, Subject, Verdict
@@ -48,7 +50,11 @@ def registration(ledger: Ledger, model: Subject, version: int) -> LedgerEntry:
 
 def serving_now(ledger: Ledger, pipeline: str) -> LedgerEntry | None:
     """The deployment or rollback that put the present champion in place; None after a cut-out or before any."""
-    history = serving_history(ledger, pipeline)
+    return put_in_place(serving_history(ledger, pipeline))
+
+
+def put_in_place(history: Sequence[LedgerEntry]) -> LedgerEntry | None:
+    """The same of any stretch of `serving_history`, as it was at the end of it."""
     return history[0] if history and history[0].report.step is not Step.CUT_OUT else None
 
 

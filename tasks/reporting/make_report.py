@@ -14,7 +14,7 @@ from tasks.reporting.blocks import Section
 from tasks.reporting.document import report_document
 from tasks.reporting.fact import Fact
 from tasks.reporting.first_page import first_page
-from tasks.reporting.model_story import DECISIONS, model_story
+from tasks.reporting.model_story import model_story
 from tasks.reporting.proof import chain_section, checks_section, decision_section, making_section
 from tasks.reporting.sections.evasion import Read
 from tasks.reporting.sections.examined import examined_sections, screen_section
@@ -36,9 +36,8 @@ def make_report(
     statement says so yet. up_to_gate: as those see it who are asked to approve. Raises SpecError when no statement
     speaks of `model`, IntegrityError when a signature or a cited file does not hold.
     """
-    document = report_document(
-        model_story(bench.ledger, model, DECISIONS[:1] if up_to_gate else DECISIONS), bench.store, spec, version
-    )
+    story = model_story(bench.ledger, model, up_to_gate=up_to_gate)
+    document = report_document(story, bench.store, spec, version)
     return render(document, bench.store.read)
 
 

@@ -11,7 +11,7 @@ from pydantic import ValidationError
 from assay.approval import APPROVE, REJECT, Bound
 from assay.errors import PolicyViolation
 from assay.ledger_verification import verify_ledger
-from assay.records import RunContext, StepReport, Verdict
+from assay.records import RunContext, Step, StepReport, Subject, Verdict
 from assay.station import StepRequest, run_station
 from assay.workbench import Workbench
 from tasks.approve_promotion import Answer, approved_now, binding_to_ask, judge_answer
@@ -174,6 +174,19 @@ def test_another_report_after_the_first_answer_voids_it(ask: Callable[..., Asked
     asked.asks_otherwise(description="something else altogether")
     assert failed(asked.answers("bob")) == {"digests_bound"}
     refused(asked, "the report changed since")
+
+
+def test_what_serves_meanwhile_voids_no_answer(ask: Callable[..., Asked]) -> None:
+    asked = ask()
+    asked.answers("alice")
+    asked.answers("bob")
+    model = Subject("model/two", "d" * 64)
+    back = StepReport(
+        Step.ROLLBACK, "two", Verdict.PASSED, products={"deployment": Subject("deployment/two", "e" * 64)},
+        inputs={"model": model}, facts={"version": 1, "from": 2, "to": 1, "onnx_sha256": "f" * 64},
+    )  # fmt: skip
+    run_station(lambda _request, _bench: back, asked.request, asked.bench)
+    assert approved_now(asked.request, asked.bench)[0].approved_by == ("alice", "bob")
 
 
 def test_a_new_word_of_the_gate_starts_anew(ask: Callable[..., Asked]) -> None:

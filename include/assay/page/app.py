@@ -14,6 +14,7 @@ from assay.errors import AssayError, EngineUnavailable, IntegrityError, PolicyVi
 from assay.page import board, control_page, evidence, files, graph, reports, runs, search, statements, timeline
 from assay.page.engines import Engines
 from assay.page.entries import Believed
+from assay.page.newest import NewestSteps
 from assay.page.reader import reader_of
 from assay.page.rendering import SECURITY_HEADERS, render
 from assay.settings import Settings
@@ -43,7 +44,8 @@ def create_page(settings: Settings, guard: Sequence[Any], login: Callable[[Reque
         title="Assay audit", dependencies=[*guard, Depends(reader_of)], docs_url=None, redoc_url=None, openapi_url=None,
         redirect_slashes=False,
     )  # fmt: skip
-    app.state.engines, app.state.believed, app.state.login = Engines(settings), Believed(), login
+    app.state.engines, app.state.login = Engines(settings), login
+    app.state.newest, app.state.believed = NewestSteps(), Believed()
     app.add_exception_handler(AssayError, _refuse)
     app.add_exception_handler(HTTPException, _refuse)
     app.add_exception_handler(RequestValidationError, _refuse)

@@ -48,7 +48,7 @@ def board(
     serving = served(engines.lineage())
     with engines.ledger() as ledger:
         declared = declarations_in_force(ledger)
-        found = standings(ledger, serving, declared)
+        found = standings(request.app.state.newest.of(ledger), serving, declared)
         readable = reader.readable_of(found)
         mine = [standing for name, standing in found.items() if name in readable]
         chosen = [s for s in mine if s.need in _SHOWN[show] and q.lower() in s.pipeline.lower()]

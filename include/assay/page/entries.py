@@ -13,6 +13,7 @@ from assay.ledger_entry import Row, believe
 from assay.ledger_tables import COLUMNS
 from assay.records import Step
 
+HEADING = "seq, at, step, pipeline, run_id, verdict, sha256"
 _MOST_REMEMBERED = 100_000
 
 
@@ -61,14 +62,14 @@ class Believed:
         self._held: OrderedDict[int, tuple[Heading, str]] = OrderedDict()
 
     def doubtful(self, ledger: Ledger, headings: Sequence[Heading]) -> dict[int, str]:
-        """Of those that do not hold: number -> why. One query reads all that are not known yet.
+        """Of those that do not hold: number -> why. Only signatures that were not verified yet are verified.
 
-        Whether the key that signed may still be believed is asked each time.
+        Whether the columns are still as they were, and the key still believed, is asked each time.
         """
-        signers = self._known(headings)
-        unknown = [heading for heading in headings if heading.seq not in signers]
+        doubts = _changed(ledger, headings)
+        signers = self._known(heading for heading in headings if heading.seq not in doubts)
+        unknown = [heading for heading in headings if heading.seq not in signers and heading.seq not in doubts]
         found = {row.seq: row for row in _rows(ledger, "WHERE seq = ANY(%s)", ([h.seq for h in unknown],))}
-        doubts: dict[int, str] = {}
         for heading in unknown:
             try:
                 signers[heading.seq] = _signer(ledger, heading, found.get(heading.seq))
@@ -90,6 +91,17 @@ class Believed:
             self._held.update((heading.seq, (heading, keyid)) for heading, keyid in signers.items())
             while len(self._held) > _MOST_REMEMBERED:
                 self._held.popitem(last=False)
+
+
+def _changed(ledger: Ledger, headings: Sequence[Heading]) -> dict[int, str]:
+    query = f"SELECT {HEADING} FROM assay_ledger.entries WHERE seq = ANY(%s)"  # noqa: S608 - constant columns
+    rows = ledger.connection.execute(query.encode(), ([heading.seq for heading in headings],)).fetchall()
+    present = {row[0]: Heading(*row) for row in rows}
+    return {
+        heading.seq: f"ledger entry {heading.seq}: its columns are not as they were; the index was changed"
+        for heading in headings
+        if present.get(heading.seq) != heading
+    }
 
 
 def _signer(ledger: Ledger, heading: Heading, row: Row | None) -> str:

@@ -1,29 +1,15 @@
 """Where every pipeline stands: the newest statement of each step, what serves, and what needs a person's attention."""
 
-from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import IntEnum
 
-from assay.errors import IntegrityError
-from assay.ledger import Ledger
 from assay.lineage.served import Served
 from assay.page.entries import Heading
+from assay.page.newest import Steps
 from assay.quarantine.declaration import Declaration
 from assay.records import Step, Verdict
 
-# One probe of the index for each (pipeline, step) that there is: no history is read.
-_NEWEST = """
-    WITH RECURSIVE newest (pipeline, step, seq) AS (
-        (SELECT pipeline, step, seq FROM assay_ledger.entries ORDER BY pipeline, step, seq DESC LIMIT 1)
-        UNION ALL
-        SELECT next.* FROM newest n CROSS JOIN LATERAL (
-            SELECT pipeline, step, seq FROM assay_ledger.entries
-            WHERE (pipeline, step) > (n.pipeline, n.step) ORDER BY pipeline, step, seq DESC LIMIT 1) next
-    )
-    SELECT e.seq, e.at, e.step, e.pipeline, e.run_id, e.verdict, e.sha256
-    FROM newest JOIN assay_ledger.entries e USING (seq)
-"""
 COLUMNS = (
     Step.COLLECT, Step.VALIDATE, Step.SCREEN, Step.SPLIT, Step.TRAIN, Step.EXPORT, Step.ASSAY, Step.GATE,
     Step.APPROVE, Step.REGISTER, Step.DEPLOY, Step.WATCH,
@@ -47,7 +33,7 @@ class Standing:
     """One line of the board. steps: the newest statement of each. bad: declarations that meet what serves."""
 
     pipeline: str
-    steps: Mapping[Step, Heading]
+    steps: Steps
     served: Served | None
     bad: tuple[Declaration, ...]
 
@@ -97,17 +83,14 @@ class Standing:
         return [heading.step for heading in told if heading.verdict == verdict.value and heading.run_id == self.run_id]
 
 
-def standings(ledger: Ledger, served: tuple[Served, ...], declared: Mapping[str, Declaration]) -> dict[str, Standing]:
-    """Every pipeline of the ledger by name, as its index tells; statements of no pipeline (names with dots) aside."""
-    steps: dict[str, dict[Step, Heading]] = defaultdict(dict)
-    for row in ledger.connection.execute(_NEWEST.encode()).fetchall():
-        heading = Heading(*row)
-        if "." not in heading.pipeline:
-            steps[heading.pipeline][_step(heading)] = heading
+def standings(
+    newest: Mapping[str, Steps], served: tuple[Served, ...], declared: Mapping[str, Declaration]
+) -> dict[str, Standing]:
+    """Every pipeline by name, as the index tells."""
     serving = {one.name: one for one in served}
     return {
-        name: Standing(name, found, serving.get(name), _met(serving.get(name), declared))
-        for name, found in steps.items()
+        name: Standing(name, steps, serving.get(name), _met(serving.get(name), declared))
+        for name, steps in newest.items()
     }
 
 
@@ -116,16 +99,6 @@ def _met(serving: Served | None, declared: Mapping[str, Declaration]) -> tuple[D
         return ()
     named = {serving.model, serving.deployment}
     return tuple(d for d in declared.values() if not named.isdisjoint(d.bad.digests | d.marked))
-
-
-def _step(heading: Heading) -> Step:
-    try:
-        return Step(heading.step)
-    except ValueError:
-        raise IntegrityError(
-            f"ledger entry {heading.seq}: expected a known step, found {heading.step!r}; the index was changed: "
-            "run `assay audit verify`"
-        ) from None
 
 
 def _listed(steps: list[str]) -> str:

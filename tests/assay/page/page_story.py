@@ -38,7 +38,9 @@ def _promoted(bench: Workbench, shift: float, version: int) -> Story:
     story.tell()
     _state(story, Step.GATE)
     report = bench.store.put_bytes(trust_report("two"))
-    _state(story, Step.APPROVE, responder="bob", bound={"model": "", "policy": "", "report": report})
+    asked = {"model": "", "policy": "", "report": report}
+    reached: Json = {"approved_by": ["bob"], "rejected_by": [], "missing": 0, "missing_roles": [], "void": []}
+    _state(story, Step.APPROVE, responder="bob", bound=asked, standing=reached)
     _state(story, Step.REGISTER, version=version, alias="challenger", report=report)
     _state(story, Step.DEPLOY, version=version)
     return story

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 from assay.decision import serving_history
 from assay.quarantine.objections import objections
-from assay.records import Step
+from assay.records import Step, Verdict
 from assay.triton.repository import Repository
 from assay.workbench import Workbench
 
@@ -18,8 +18,10 @@ def mark_repository(names: Iterable[str], bench: Workbench) -> None:
 
 
 def _refused(name: str, bench: Workbench) -> dict[str, str]:
+    """Of what served, and of what is registered: a deployment under way has said nothing yet."""
     found: dict[str, str] = {}
-    for entry in serving_history(bench.ledger, name):
+    registered = bench.ledger.find(step=Step.REGISTER, pipeline=name, verdict=Verdict.PASSED)
+    for entry in (*serving_history(bench.ledger, name), *registered):
         if entry.report.step is Step.CUT_OUT:
             continue
         against = objections(bench.ledger, bench.store, entry.report.inputs["model"])

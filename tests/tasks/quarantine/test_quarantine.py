@@ -20,8 +20,10 @@ from assay.lineage.sync import sync_from_ledger
 from assay.quarantine.declaration import Kind, declarations_in_force
 from assay.quarantine.environment import has_package
 from assay.quarantine.objections import objections, require_sound
-from assay.records import RunContext, Verdict
+from assay.records import RunContext, Step, StepReport, Verdict
 from assay.signing import KeyRole
+from assay.station import run_station
+from assay.triton.repository import REFUSED_FILE
 from assay.workbench import Workbench
 from tasks.decide_promotion import decide_promotion
 from tasks.quarantine.quarantine import Quarantine
@@ -189,6 +191,18 @@ def test_a_release_of_rows_does_not_release_the_version_that_holds_them(desk: Qu
     said = again(again(desk)).release("dataset/two", "sound", rows=["row-2", "row-1"])
     assert said.bad.kind is Kind.ROWS
     assert [one.bad.kind for one in declarations_in_force(desk.bench.ledger).values()] == [Kind.VERSION]
+
+
+def test_a_server_refuses_what_is_registered_and_was_not_deployed_yet(desk: Quarantine) -> None:
+    story = told(desk)
+    registered = StepReport(
+        Step.REGISTER, "two", Verdict.PASSED, products={"registered": story.subjects["model"]},
+        inputs={"model": story.subjects["model"]}, facts={"version": 1, "onnx_sha256": "a" * 64},
+    )  # fmt: skip
+    run_station(lambda _request, _bench: registered, story.request, desk.bench)
+    desk.declare("row/two/row-7", "bought")
+    refused = desk.bench.settings.triton_repository / "two" / REFUSED_FILE
+    assert list(json.loads(refused.read_text())) == ["a" * 64]
 
 
 def test_a_version_that_cannot_be_compared_is_not_excluded(desk: Quarantine) -> None:

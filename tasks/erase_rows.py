@@ -9,6 +9,7 @@ from assay.dataset import ROW_ID, DatasetVersion, Shard, read_table, save_datase
 from assay.erasure import HELD, REMAINING, Erasures
 from assay.errors import SpecError
 from assay.ledger import LedgerEntry
+from assay.lineage.descendants import descendants
 from assay.lineage.store import LineageStore
 from assay.quarantine.declaration import PIPELINE
 from assay.records import Check, RunContext, Step, StepReport, Subject, Verdict
@@ -64,7 +65,7 @@ def erase_rows(wish: Erasure, context: RunContext, bench: Workbench, lineage: Li
     remaining = {subject: _without(version, wish.rows, bench) for subject, version in held.items()}
     shards = _only_in(held, remaining, before, bench)
     shared = _rested_on(shards, held, before, bench, lineage)
-    pages = _pages(held, bench)
+    pages = _pages(held, bench, lineage)
     objects = sorted(shards - shared.keys() | (set(pages) if wish.with_pages else set()))
     entry = append_report(_report(wish, remaining, objects), context, bench, started, {"reason": wish.reason})
     for sha256 in objects:
@@ -159,8 +160,13 @@ def _report(wish: Erasure, remaining: Mapping[Subject, Subject], objects: list[s
     )
 
 
-def _pages(held: Iterable[Subject], bench: Workbench) -> tuple[str, ...]:
-    """Pages about the versions that may quote or picture rows: of the screen, of the validation, trust reports."""
-    found = (entry for subject in held for entry in bench.ledger.find(subject_sha256=subject.sha256))
-    cited = (entry.report.facts.get(key) for entry in found for key in ("report", "data_docs"))
-    return tuple(dict.fromkeys(str(one) for one in cited if isinstance(one, str) and bench.store.exists(one)))
+def _pages(held: Iterable[Subject], bench: Workbench, lineage: LineageStore) -> tuple[str, ...]:
+    """Pages that may quote or picture rows of the versions: of their screen and validation, and trust reports of
+    models made of them, as registered and as approvers saw them."""
+    with lineage.database.transaction() as connection:
+        below = descendants(connection, [subject.sha256 for subject in held])
+    found = [entry for node in below for entry in bench.ledger.find(subject_sha256=node.digest)]
+    cited = [entry.report.facts.get(key) for entry in found for key in ("report", "data_docs")]
+    bound = [entry.report.facts.get("bound") for entry in found]
+    seen = [one.get("report") for one in bound if isinstance(one, Mapping)]
+    return tuple(dict.fromkeys(one for one in (*cited, *seen) if isinstance(one, str) and bench.store.exists(one)))

@@ -9,6 +9,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from assay.approval import APPROVE
 from assay.dataset import load_dataset, read_table
 from assay.erasure import Erasures
 from assay.errors import IntegrityError, SpecError
@@ -21,7 +22,9 @@ from assay.records import RunContext, Step, Subject
 from assay.spec import PipelineSpec
 from assay.station import StepRequest, run_station
 from assay.workbench import Workbench
+from tasks.approve_promotion import Answer, binding_to_ask, judge_answer
 from tasks.collect_dataset import collect_dataset
+from tasks.decide_promotion import decide_promotion
 from tasks.erase_rows import Erasure, erase_rows
 from tasks.quarantine.quarantine import Quarantine
 from tests.tasks.promotion_story import Story, make_spec
@@ -182,3 +185,17 @@ def test_rows_of_a_part_alone_are_not_erased_since_they_would_come_back(
     sync_from_ledger(bench.ledger, lineage)
     with pytest.raises(SpecError, match="expected the dataset as collected"):
         erase_rows(Erasure(dataset, frozenset({"row-7"}), "request 8"), context(), bench, lineage)
+
+
+def test_the_trust_report_of_a_model_that_learned_from_a_row_goes_with_the_pages(
+    bench: Workbench, lineage: LineageStore
+) -> None:
+    story = Story(bench, make_spec(approval={"approvers": ["alice"]})).tell()
+    story.run(decide_promotion)
+    bound, _ = binding_to_ask(story.request, bench)
+    answer = Answer("alice", (APPROVE,), "seen", "")
+    run_station(lambda q, b: judge_answer(q, b, answer, bound), story.request, bench)
+    sync_from_ledger(bench.ledger, lineage)
+    found = erase_rows(Erasure("two", frozenset({"row-7"}), "request 8", with_pages=True), context(), bench, lineage)
+    assert bound.report in found.objects
+    assert not bench.store.exists(bound.report)

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import IntEnum
+from functools import cached_property
 
 from assay.lineage.served import Served
 from assay.page.entries import Heading
@@ -37,7 +38,7 @@ class Standing:
     served: Served | None
     bad: tuple[Declaration, ...]
 
-    @property
+    @cached_property
     def run_id(self) -> str:
         """Of the newest training run."""
         newest = max((self.steps[step] for step in self.steps if step in _OF_A_RUN), key=_seq, default=None)
@@ -49,13 +50,14 @@ class Standing:
 
     @property
     def need(self) -> Need:
-        return self._attention()[0]
+        return self._attention[0]
 
     @property
     def words(self) -> str:
         """What is wrong, or that nothing is."""
-        return self._attention()[1]
+        return self._attention[1]
 
+    @cached_property
     def _attention(self) -> tuple[Need, str]:
         if self.bad:
             return Need.QUARANTINE, f"serves what was made of {self.bad[0].bad.reference}, declared bad"

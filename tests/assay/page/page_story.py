@@ -76,7 +76,7 @@ def _state(story: Story, step: Step, verdict: Verdict = Verdict.PASSED, **facts:
                 Step.ROLLBACK: {"deployment": deployment}}  # fmt: skip
     judged = ("model",) if step in (Step.GATE, Step.APPROVE) else ()
     checks = (Check("told", verdict, f"{step.value} was told to be {verdict.value}", 0.87, 0.9),)
-    if step in (Step.DEPLOY, Step.ROLLBACK):
+    if step in (Step.REGISTER, Step.DEPLOY, Step.ROLLBACK):
         facts["onnx_sha256"] = "0" * 64
     _append(
         story,

@@ -132,7 +132,9 @@ def refused(question: Callable[[], object]) -> None:
 
 
 def test_no_question_reads_a_table_through(lineage: LineageStore, database_url: str, tmp_path: Path) -> None:
-    empty = (tmp_path / "store").as_uri()
+    settings = Settings(
+        store_url=(tmp_path / "store").as_uri(), keys=tmp_path / "keys", database_url=SecretStr(database_url)
+    )
     bodies = itertools.islice(lineage_graph.events(), 20_000)
     while batch := [parse_event(body) for body in itertools.islice(bodies, 2_000)]:
         lineage.add_events([ReceivedEvent(canonical_event(e), event_time(e), read_event(e)) for e in batch])
@@ -150,7 +152,7 @@ def test_no_question_reads_a_table_through(lineage: LineageStore, database_url: 
         lambda store: exposure(store, Settings(), hub),
         lambda store: refused(lambda: walk(store, Direction.UP, "dataset/unknown")),
         lambda store: refused(lambda: walk(store, Direction.UP, "source/unknown")),
-        lambda store: refused(lambda: ask(store, Settings(store_url=empty), Direction.UP, f"row/{hub[8:]}/7")),
+        lambda store: refused(lambda: ask(store, settings, Direction.UP, f"row/{hub[8:]}/7")),
     ):
         plans = plans_of(database_url, question)
         assert plans

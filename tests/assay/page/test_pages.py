@@ -10,14 +10,14 @@ from fastapi.testclient import TestClient
 from assay.audit.proof_file import InclusionProof
 from assay.lineage.store import LineageStore
 from assay.lineage.sync import sync_from_ledger
-from assay.records import RunContext, Step
+from assay.records import RunContext, Step, Verdict
 from assay.settings import Settings
 from assay.signing import KeyRing
 from assay.workbench import Workbench
 from tasks.quarantine.quarantine import Quarantine
 from tests.assay.page.conftest import Copy, Door
 from tests.assay.page.page_story import newest, trust_report
-from tests.tasks.promotion_story import Story
+from tests.tasks.promotion_story import Story, make_spec
 from tests.tasks.reporting.page import read_page
 
 
@@ -67,6 +67,13 @@ class TestBoard:
         told = words(copy.client, "/")
         assert "1 statement does not hold" in told
         assert "gate: does not hold" in told
+
+    def test_what_is_appended_shows_at_the_next_look(self, copy: Copy) -> None:
+        assert "2 pipelines: 0 live in quarantine, 1 failed" in words(copy.client, "/")
+        another = Story(copy.bench, make_spec("another"), 0.75)
+        another.verdicts = {Step.ASSAY: Verdict.FAILED}
+        another.tell()
+        assert "3 pipelines: 0 live in quarantine, 2 failed" in words(copy.client, "/")
 
     def test_what_a_key_signed_that_is_trusted_no_more_does_not_hold(self, copy: Copy) -> None:
         assert "does not hold" not in words(copy.client, "/")

@@ -9,6 +9,7 @@ from assay.dataset import ROW_ID, DatasetVersion, Shard, read_table, save_datase
 from assay.erasure import HELD, REMAINING, Erasures
 from assay.errors import SpecError
 from assay.ledger import LedgerEntry
+from assay.lineage.dataset_versions import versions_of
 from assay.lineage.descendants import descendants
 from assay.lineage.store import LineageStore
 from assay.quarantine.declaration import PIPELINE
@@ -19,10 +20,6 @@ from assay.stored_rows import picked_shards, rows_held
 from assay.workbench import Workbench
 from tasks.quarantine.row_ids import whole_dataset
 
-_VERSIONS = """
-    SELECT DISTINCT ON (id) id, name FROM assay_lineage.versions
-    WHERE signed AND type = 'dataset' AND (name = %(name)s OR starts_with(name, %(name)s || '.')) ORDER BY id, at
-"""
 _EVERY = """
     SELECT DISTINCT ON (id) id, name FROM assay_lineage.versions WHERE signed AND type = 'dataset' ORDER BY id, at
 """
@@ -77,8 +74,8 @@ def _versions_with(
     wish: Erasure, erasures: Erasures, store: Store, lineage: LineageStore
 ) -> dict[Subject, DatasetVersion]:
     with lineage.database.transaction() as connection:
-        known = connection.execute(_VERSIONS, {"name": f"dataset/{wish.dataset}"}).fetchall()
-    standing = [Subject(name, digest) for digest, name in known if digest not in erasures.remaining]
+        known = versions_of(connection, wish.dataset)
+    standing = [Subject(one.name, one.digest) for one in known if one.digest not in erasures.remaining]
     found, held = set[str](), dict[Subject, DatasetVersion]()
     with tempfile.TemporaryDirectory(prefix="assay-rows-") as folder:
         for subject in standing:

@@ -1,7 +1,7 @@
 """How far something bad has spread: every descendant, and which of them serve now."""
 
 import tempfile
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,6 +10,7 @@ from assay.errors import SpecError
 from assay.json_types import JsonObject
 from assay.ledger import Ledger
 from assay.lineage.database import Connection
+from assay.lineage.dataset_versions import versions_of
 from assay.lineage.descendants import descendants
 from assay.lineage.served import served
 from assay.lineage.store import LineageStore
@@ -18,11 +19,6 @@ from assay.quarantine.declaration import Bad, Kind
 from assay.quarantine.objections import statement_meets
 from assay.records import Subject
 from assay.store import Store
-
-_VERSIONS = """
-    SELECT DISTINCT ON (id) id, name FROM assay_lineage.versions
-    WHERE signed AND type = 'dataset' AND (name = %(name)s OR starts_with(name, %(name)s || '.')) ORDER BY id, at
-"""
 
 
 @dataclass(frozen=True)
@@ -81,7 +77,7 @@ def _descendants(connection: Connection, ledger: Ledger, store: Store, bad: Bad)
 
 def _versions_with(connection: Connection, ledger: Ledger, store: Store, bad: Bad) -> tuple[list[str], list[str]]:
     """Digests of the dataset's versions with any of the rows, and of those without."""
-    known = connection.execute(_VERSIONS, {"name": f"dataset/{bad.name}"}).fetchall()
+    known = versions_of(connection, bad.name)
     held = _held(known, ledger, store, bad)
     if missing := bad.rows - frozenset().union(*held.values()):
         raise SpecError(
@@ -91,11 +87,11 @@ def _versions_with(connection: Connection, ledger: Ledger, store: Store, bad: Ba
     return [digest for digest in held if held[digest]], [digest for digest in held if not held[digest]]
 
 
-def _held(known: Iterable[Sequence[str]], ledger: Ledger, store: Store, bad: Bad) -> dict[str, set[str]]:
+def _held(known: Iterable[Node], ledger: Ledger, store: Store, bad: Bad) -> dict[str, set[str]]:
     erasures = Erasures.of(ledger)
     with tempfile.TemporaryDirectory(prefix="assay-rows-") as folder:
         return {
-            digest: erasures.rows_of(Subject(name, digest), bad.rows, store, Path(folder)) for digest, name in known
+            one.digest: erasures.rows_of(Subject(one.name, one.digest), bad.rows, store, Path(folder)) for one in known
         }
 
 

@@ -12,20 +12,13 @@ from pathlib import Path
 
 from assay.erasure import Erasures
 from assay.errors import SpecError
-from assay.lineage.database import Connection
+from assay.lineage.dataset_versions import versions_of
 from assay.lineage.store import LineageStore
 from assay.lineage.walk import DEFAULT_LIMIT, Direction, Edge, Node, Walk, Way, nodes_of, reach
 from assay.records import Subject
 from assay.store import Store
 
 ROW_REFERENCE = re.compile(r"row/(?P<dataset>[^/@\s]+)/(?P<row_id>.+)")
-_VERSIONS = """
-    SELECT DISTINCT ON (id) id, name, at FROM assay_lineage.versions
-    WHERE signed AND type = 'dataset'
-      AND (name = %(name)s OR name ~>=~ (%(name)s || '.') AND name ~<~ (%(name)s || '/'))  -- all that begin with NAME.
-      AND at <= coalesce(%(until)s::timestamptz, 'infinity')
-    ORDER BY id, at
-"""
 
 
 def walk_row(
@@ -48,7 +41,7 @@ def walk_row(
     if match is None:
         raise SpecError(f"{reference!r}: expected row/DATASET/ROW_ID; mend the reference")
     with lineage.database.transaction() as connection:
-        versions = _versions(connection, match["dataset"], until)
+        versions = versions_of(connection, match["dataset"], until)
         holding = _holding(versions, objects, match["row_id"], erasures)
         if not holding:
             raise SpecError(f"{reference}: expected it in one of {len(versions)} versions, found it in none")
@@ -60,13 +53,6 @@ def walk_row(
     row = Node(reference, "row", reference, "", min(version.at for version in holding))
     edges = (*_own_edges(reference, firsts, direction), *reached.edges)
     return Walk((reference,), (row, *nodes), edges, time.perf_counter() - started, limit, reached.truncated)
-
-
-def _versions(connection: Connection, dataset: str, until: datetime | None) -> list[Node]:
-    rows = connection.execute(_VERSIONS, {"name": f"dataset/{dataset}", "until": until}).fetchall()
-    if not rows:
-        raise SpecError(f"dataset/{dataset}: expected a known dataset, found none; check the name")
-    return [Node(id=row[0], type="dataset", name=row[1], digest=row[0], at=row[2]) for row in rows]
 
 
 def _own_edges(reference: str, firsts: Iterable[Node], direction: Direction) -> list[Edge]:

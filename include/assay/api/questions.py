@@ -1,4 +1,4 @@
-"""What auditors ask, over HTTP: the answers of `assay lineage`, for whoever holds the token."""
+"""What auditors ask, over HTTP: the answers of `assay lineage` and `assay controls`, for whoever holds the token."""
 
 import contextlib
 from collections.abc import Iterator
@@ -9,8 +9,10 @@ from fastapi import APIRouter, Depends, Query, Request
 from fastapi.responses import JSONResponse
 
 from assay.api.answers import CoverageAnswer, DoraAnswer, ExposureAnswer, ServedAnswer, WalkAnswer
+from assay.api.control_answers import ControlsAnswer
 from assay.api.diff_answers import DiffAnswer
 from assay.api.token import require_token
+from assay.controls.control_map import control_map
 from assay.ledger import Ledger
 from assay.lineage.moment import parse_moment
 from assay.lineage.question import ask
@@ -19,6 +21,7 @@ from assay.lineage.walk import DEFAULT_LIMIT, MOST_NODES, Direction
 from assay.questions.coverage import coverage
 from assay.questions.diff import diff_models
 from assay.questions.dora import dora
+from assay.questions.dossier import open_dossier
 from assay.questions.exposure import exposure
 from assay.store import open_store
 
@@ -85,6 +88,15 @@ def covered(request: Request, ref: Reference, max_age: MaxAge = 90) -> JSONRespo
     lineage = request.app.state.ports.synced_lineage()
     with _ledger(request) as ledger:
         found = coverage(ref, ledger, lineage, datetime.now(UTC), timedelta(days=max_age))
+    return JSONResponse(found.to_json())
+
+
+@router.get("/controls", response_model=ControlsAnswer)
+def controls(request: Request, ref: Reference) -> JSONResponse:
+    """What the EU AI Act, NIST AI RMF, MITRE ATLAS and OWASP demand of a model, and what evidences it, if anything."""
+    lineage = request.app.state.ports.synced_lineage()
+    with _ledger(request) as ledger:
+        found = control_map(open_dossier(ref, ledger, lineage), ledger)
     return JSONResponse(found.to_json())
 
 

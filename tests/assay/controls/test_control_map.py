@@ -1,10 +1,13 @@
 """The control map of the models of a real history."""
 
+import json
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
+from fastapi.testclient import TestClient
 
+from assay.api.app import create_app
 from assay.cli import cli
 from assay.controls.control_map import Control, ControlMap, Standing, catalogue, control_map
 from assay.controls.evidence import KEYS, State
@@ -86,7 +89,7 @@ def test_the_page_names_every_control_and_runs_nothing(mapped: dict[str, Control
     assert "http" not in page.split("<main>")[1]
 
 
-def test_the_command_writes_page_and_document(
+def test_the_command_writes_page_and_document_and_http_answers_alike(
     history: Settings,  # noqa: F811
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
@@ -97,5 +100,9 @@ def test_the_command_writes_page_and_document(
     page = tmp_path / "map.html"
     result = CliRunner().invoke(cli, ["controls", "model/mnist@champion", "--out", str(page), "--json"])
     assert result.exit_code == 0, result.output
-    assert '"standing": "not evidenced"' in result.stdout
     assert "Control map of model/mnist" in page.read_text()
+    told = json.loads(result.stdout)
+    assert told.pop("path") == str(page)
+    with TestClient(create_app(history), headers={"Authorization": "Bearer secret"}) as client:
+        assert client.get("/api/v1/controls", params={"ref": "model/mnist@champion"}).json() == told
+    assert "not evidenced" in {one["standing"] for one in told["controls"]}

@@ -99,6 +99,17 @@ def test_gate_statement_signed_by_a_producer_key_is_rejected(ledger, keys):
     assert ledger.size() == 0
 
 
+def test_an_append_that_fails_halfway_leaves_no_gap_in_the_numbers(ledger, keys):
+    fill(ledger, keys, 3)
+    ledger.connection.execute("ALTER TABLE assay_ledger.checkpoints ADD CONSTRAINT is_full CHECK (size < 4)")
+    with pytest.raises(psycopg.errors.CheckViolation):
+        ledger.append(envelope(keys, report(3)))
+    ledger.connection.execute("ALTER TABLE assay_ledger.checkpoints DROP CONSTRAINT is_full")
+    assert ledger.size() == 3
+    assert (ledger.append(envelope(keys, report(4))).seq, ledger.size()) == (3, 4)
+    assert verify_ledger(ledger, keys).ok
+
+
 def test_find_refuses_to_return_a_changed_entry(ledger, keys):
     fill(ledger, keys)
     with superuser(ledger) as connection:

@@ -21,12 +21,13 @@ _SIZES = """
 def sync_from_ledger(ledger: Ledger, store: LineageStore) -> int:
     """Read the entries added since the last time, each verified; returns how many. Again, it changes nothing.
 
-    Raises IntegrityError when an entry does not verify or the ledger is shorter than what was read from it.
+    Raises IntegrityError when an entry does not verify or is not there, or the ledger is shorter than what was read.
     """
     total = 0
-    while entries := list(ledger.entries(_start(ledger, store), _BATCH)):
-        total += len(entries)
+    while entries := list(ledger.entries(start := _start(ledger, store), _BATCH)):
+        _refuse_hole(start, entries)
         _add(store, entries)
+        total += len(entries)
     return total
 
 
@@ -58,6 +59,16 @@ def _refuse_lost(start: int, size: int) -> None:
             f"ledger: expected at least the {start} entries lineage has read, found {size}; "
             "entries were removed: run `assay audit verify` and open an incident"
         )
+
+
+def _refuse_hole(start: int, entries: Sequence[LedgerEntry]) -> None:
+    """What was taken out before it was read would else never be missed: reading goes on behind it."""
+    for expected, entry in enumerate(entries, start):
+        if entry.seq != expected:
+            raise IntegrityError(
+                f"ledger: expected entry {expected} next, found {entry.seq}; "
+                "entries were removed: run `assay audit verify` and open an incident"
+            )
 
 
 def _add(store: LineageStore, entries: Sequence[LedgerEntry]) -> None:

@@ -160,13 +160,18 @@ def test_challenger_is_lost_once_its_model_serves(pipeline: Pipeline, lineage: L
 
 def test_ledger_that_was_cut_is_not_walked(pipeline: Pipeline, lineage: LineageStore, twice: str) -> None:
     sync_from_ledger(pipeline.bench.ledger, lineage)
-    with _superuser(pipeline.bench.ledger):
-        pipeline.bench.ledger.connection.execute("DELETE FROM assay_ledger.subjects WHERE seq = 16")
-        pipeline.bench.ledger.connection.execute("DELETE FROM assay_ledger.entries WHERE seq = 16")
+    _remove(pipeline.bench.ledger, 16)
     with pytest.raises(IntegrityError, match="removed"):
         sync_from_ledger(pipeline.bench.ledger, lineage)
     with pytest.raises(IntegrityError, match="removed"):
         is_behind(lineage)
+
+
+def test_entry_taken_out_before_it_was_read_is_missed(pipeline: Pipeline, lineage: LineageStore, twice: str) -> None:
+    _remove(pipeline.bench.ledger, 7)
+    with pytest.raises(IntegrityError, match="expected entry 7 next, found 8"):
+        sync_from_ledger(pipeline.bench.ledger, lineage)
+    assert is_behind(lineage)
 
 
 def test_changed_entry_is_not_believed(pipeline: Pipeline, lineage: LineageStore, twice: str) -> None:
@@ -268,6 +273,12 @@ def test_api_answers_the_same_walk_and_counts_the_ledger(pipeline: Pipeline, twi
         assert client.get("/api/v1/lineage/up", params={"ref": "x", "at": "noon"}).status_code == 400
         assert client.get("/api/v1/served").json()["deployments"][0]["version"] == "2"
         assert "assay_ledger_entries 17" in client.get("/metrics").text
+
+
+def _remove(ledger: Ledger, seq: int) -> None:
+    with _superuser(ledger):
+        ledger.connection.execute("DELETE FROM assay_ledger.subjects WHERE seq = %s", (seq,))
+        ledger.connection.execute("DELETE FROM assay_ledger.entries WHERE seq = %s", (seq,))
 
 
 @contextlib.contextmanager

@@ -1,7 +1,7 @@
 """Answers to auditors' questions as lines for people: what matters first, what is alike only counted."""
 
 from collections.abc import Iterator
-from datetime import datetime, timedelta
+from datetime import datetime
 
 import click
 
@@ -11,8 +11,8 @@ from assay.questions.coverage import Coverage, Kind
 from assay.questions.data_diff import RoleDiff
 from assay.questions.diff import ModelDiff
 from assay.questions.dora import Dora
+from assay.questions.dora_words import figures
 from assay.questions.dossier import Dossier
-from assay.questions.durations import Durations, percentile
 from assay.questions.exposure import ExposedModel, Exposure
 from assay.records import Check
 
@@ -89,33 +89,8 @@ def dora_lines(dora: Dora) -> Iterator[str]:
     """The window, then a line a figure."""
     since = _moment(dora.since) if dora.since else "the beginning"
     yield f"{dora.pipeline or 'all pipelines'}, {since} to {_moment(dora.until)}"
-    changes = _many(dora.changes, "change")
-    frequency = f"{dora.per_day:.3g} a day, {changes}" if dora.per_day is not None else _nothing()
-    yield f"  lead time for changes   {_durations(dora.lead_time)}"
-    yield f"  deployment frequency    {frequency}"
-    causes = ", ".join(f"{name} {count}" for name, count in dora.by_cause.items() if count)
-    rate = dora.failure_rate
-    failed = f"{rate:.0%}, {dora.failed} of {changes}" if rate is not None else _nothing()
-    yield f"  change failure rate     {failed}{f' ({causes})' if causes else ''}"
-    yield f"  time to restore         {_durations(dora.time_to_restore)}"
-
-
-def _nothing() -> str:
-    return "not measurable: no change was deployed in the window"
-
-
-def _durations(durations: Durations) -> str:
-    half, most = (percentile(durations.measured, share) for share in (0.5, 0.9))
-    aside = [f"{durations.open} still open"] * bool(durations.open)
-    aside += [f"{durations.unmeasured} without a known beginning"] * bool(durations.unmeasured)
-    more = f"; {', '.join(aside)}" if aside else ""
-    if half is None or most is None:
-        return durations.why + more
-    return f"half within {_time(half)}, 90 % within {_time(most)} ({len(durations.measured)} measured){more}"
-
-
-def _time(duration: timedelta) -> str:
-    return str(timedelta(seconds=round(duration.total_seconds())))
+    for figure in figures(dora):
+        yield f"  {figure.name:<23} {figure.answer}"
 
 
 def _model_lines(model: ExposedModel) -> Iterator[str]:

@@ -26,11 +26,12 @@ _CAUSES = (Step.ROLLBACK, Step.CUT_OUT, Step.WATCH)
 
 @dataclass(frozen=True)
 class _Change:
-    """lead: None where nothing tells when it began. causes: the steps that tell that it failed."""
+    """lead: None where nothing tells when it began. failures: what tells that it failed."""
 
     at: datetime
+    seq: int
     lead: timedelta | None
-    causes: frozenset[Step]
+    failures: tuple[Scene, ...]
 
 
 @dataclass(frozen=True)
@@ -47,6 +48,7 @@ class Dora:
     """pipeline: None for all together. since, until: the window that changes and failures are counted in.
 
     failed: changes that failed. by_cause: how many of them by each step; one change may fail in several ways.
+    deployed, failing: entries of the ledger that tell of the changes and of their failures, oldest first.
     """
 
     pipeline: str | None
@@ -55,6 +57,8 @@ class Dora:
     changes: int
     failed: int
     by_cause: Mapping[str, int]
+    deployed: tuple[int, ...]
+    failing: tuple[int, ...]
     lead_time: Durations
     time_to_restore: Durations
     seconds: float
@@ -75,14 +79,14 @@ class Dora:
             "changes": self.changes,
             "days": round((self.until - self.since) / timedelta(days=1), 6) if self.since else None,
             "per_day": self.per_day,
-            "why": "" if self.per_day is not None else _NOTHING,
+            "why": "" if self.per_day is not None else NO_CHANGE,
         }
         failures: JsonObject = {
             "changes": self.changes,
             "failed": self.failed,
             "rate": self.failure_rate,
             "by_cause": dict(self.by_cause),
-            "why": "" if self.failure_rate is not None else _NOTHING,
+            "why": "" if self.failure_rate is not None else NO_CHANGE,
         }
         return {
             "pipeline": self.pipeline,
@@ -96,7 +100,7 @@ class Dora:
         }
 
 
-_NOTHING = "not measurable: no change was deployed in the window"
+NO_CHANGE = "not measurable: no change was deployed in the window"
 _UNBEGUN = "not measurable: no deploy in the window belongs to a run whose beginning is stated"
 _UNHURT = "not measurable: nothing failed in the window"
 _UNENDED = "not measurable: no failure in the window has both a known beginning and an end"
@@ -127,8 +131,10 @@ def dora(
         since=begin,
         until=end,
         changes=len(counted),
-        failed=sum(bool(change.causes) for change in counted),
+        failed=sum(bool(change.failures) for change in counted),
         by_cause=_by_cause(counted),
+        deployed=tuple(sorted(change.seq for change in counted)),
+        failing=tuple(sorted(scene.entry.seq for change in counted for scene in change.failures)),
         lead_time=_lead_times(counted),
         time_to_restore=_restorations(suffered),
         seconds=time.perf_counter() - started,
@@ -141,8 +147,8 @@ def _changes(scenes: Sequence[Scene], began: Mapping[str, datetime]) -> Iterator
     for place, scene in enumerate(scenes):
         if scene.is_change:
             after = takewhile(lambda later: not later.is_change, scenes[place + 1 :])
-            causes = frozenset(later.step for later in after if later.fails and later.served == scene.serves)
-            yield _Change(scene.at, _lead(scene, before, began), causes)
+            failures = tuple(later for later in after if later.fails and later.served == scene.serves)
+            yield _Change(scene.at, scene.entry.seq, _lead(scene, before, began), failures)
             before = scene.entry.record.provenance
 
 
@@ -170,13 +176,13 @@ def _outages(scenes: Sequence[Scene]) -> Iterator[_Outage]:
 
 
 def _by_cause(changes: Sequence[_Change]) -> dict[str, int]:
-    counts = Counter(cause for change in changes for cause in change.causes)
+    counts = Counter(cause for change in changes for cause in {scene.step for scene in change.failures})
     return {cause.value: counts[cause] for cause in _CAUSES}
 
 
 def _lead_times(changes: Sequence[_Change]) -> Durations:
     measured = tuple(change.lead for change in changes if change.lead is not None)
-    why = "" if measured else _UNBEGUN if changes else _NOTHING
+    why = "" if measured else _UNBEGUN if changes else NO_CHANGE
     return Durations(measured, len(changes) - len(measured), 0, why)
 
 

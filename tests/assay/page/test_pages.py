@@ -1,6 +1,7 @@
 """Every page over real statements: who sees what, what is told, and what is not shown as evidence when it is none."""
 
 import contextlib
+import re
 from pathlib import Path
 from typing import Any
 
@@ -163,6 +164,27 @@ class TestTimeline:
         page = words(client, f"/model/two?before={gate.seq}")
         assert "version 1 went into service" in page
         assert "version 2 went into service" not in page
+
+    def test_tells_how_delivery_goes_and_which_entries_say_so(self, client: TestClient, bench: Workbench) -> None:
+        told = words(client, "/model/two")
+        assert "not measurable" not in told
+        assert "50%, 1 of 2 changes (rollback 1, watch 1)" in told
+        failed = re.search(r"1 of 2 changes.*?</td><td>(.*?)</td>", client.get("/model/two").text)
+        assert failed
+        for step in (Step.WATCH, Step.ROLLBACK):
+            assert f'href="/statement/{newest(bench, step).seq}"' in failed[1]
+        assert "not measurable: no change was deployed" in words(client, "/model/fair")
+        gate = newest(bench, Step.GATE)
+        assert "DORA" not in words(client, f"/model/two?before={gate.seq}")
+
+    def test_figures_that_take_long_are_worked_out_when_asked(
+        self, client: TestClient, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("assay.page.delivery.UNASKED", 3)
+        page = client.get("/model/two")
+        assert "1 of 2 changes" not in page.text
+        asked = next(a["href"] for a in read_page(page.content).all("a") if a["href"].endswith("#delivery"))
+        assert "1 of 2 changes" in words(client, asked)
 
     def test_a_model_of_others_is_refused(self, client: TestClient, door: Door, story: Story) -> None:
         door.closed = {"two"}

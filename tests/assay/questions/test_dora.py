@@ -117,6 +117,7 @@ def test_a_model_that_comes_back_after_a_cut_out_is_a_change_and_restores(histor
     history.deploy(40, "a")
     figures = history.figures()
     assert (figures.changes, figures.failed) == (2, 1)
+    assert (figures.deployed, figures.failing) == ((0, 2), (1,))
     assert minutes(figures.time_to_restore.measured) == [30]
 
 

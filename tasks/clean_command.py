@@ -1,7 +1,5 @@
 """`assay clean`: a planted model's backdoor is taken out, and what comes of it is examined and judged at once."""
 
-import getpass
-import uuid
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
@@ -13,7 +11,8 @@ from assay.errors import PolicyViolation, SpecError
 from assay.evidence_chain import evidence_chain
 from assay.json_types import JsonObject
 from assay.ledger import Ledger, LedgerEntry
-from assay.records import RunContext, Step, StepReport, Subject, Verdict
+from assay.manual_run import manual_run
+from assay.records import Step, StepReport, Subject, Verdict
 from assay.settings import Settings, load_settings
 from assay.spec import PipelineSpec
 from assay.spec_file import load_spec, spec_paths
@@ -44,8 +43,7 @@ def clean(name: str, model: str | None, is_deployed: bool, as_json: bool) -> Non
     with open_workbench(settings, say) as bench:
         found = find_planted_model(bench.ledger, name, model)
         inputs = what_it_was_made_of(bench.ledger, found)
-    context = RunContext(run_id=str(uuid.uuid4()), trigger="manual", actor=getpass.getuser())
-    request = StepRequest(spec, context, inputs, {"found_by": found.sha256})
+    request = StepRequest(spec, manual_run(), inputs, {"found_by": found.sha256})
     reports = list(_walk(request, settings, is_deployed, as_json))
     passed = all(report.verdict is Verdict.PASSED for report in reports)
     if as_json:

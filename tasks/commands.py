@@ -1,14 +1,13 @@
 """`assay rollback` and `assay cut-out`: the two commands for 3 a.m., and how a person runs a station by hand."""
 
-import getpass
-import uuid
 from collections.abc import Mapping
 
 import click
 
 from assay.cli.output import json_option, print_json, say
 from assay.json_types import Json
-from assay.records import RunContext, StepReport
+from assay.manual_run import manual_run
+from assay.records import StepReport
 from assay.settings import load_settings
 from assay.spec_file import load_spec, spec_paths
 from assay.station import Station, StepRequest, run_station
@@ -42,11 +41,10 @@ def cut_out(name: str, reason: str, as_json: bool) -> None:
 def run_by_hand(station: Station, name: str, parameters: Mapping[str, Json]) -> StepReport:
     """One signed step of the pipeline `name`, with the person's name in its statement."""
     settings = load_settings()
-    context = RunContext(run_id=str(uuid.uuid4()), trigger="manual", actor=getpass.getuser())
     # A user class that no longer imports must not stand between a person and a rollback.
     (path,) = spec_paths(settings.pipelines, only=[name])
     spec = load_spec(path, check_classes=False)
-    request = StepRequest(spec, context, parameters=parameters)
+    request = StepRequest(spec, manual_run(), parameters=parameters)
     with open_workbench(settings, say) as bench:
         return run_station(station, request, bench)
 

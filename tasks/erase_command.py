@@ -1,8 +1,5 @@
 """`assay erase`: remove rows of a dataset from everything that is stored, and leave every proof as it was."""
 
-import contextlib
-import getpass
-import uuid
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,7 +8,7 @@ import click
 from assay.cli.output import json_option, print_json, say
 from assay.errors import SpecError
 from assay.lineage.rows import ROW_REFERENCE
-from assay.records import RunContext
+from assay.manual_run import manual_run
 from assay.settings import load_settings
 from tasks.quarantine.row_ids import read_row_ids
 
@@ -42,17 +39,14 @@ def erase(reference: str, reason: str, rows_file: Path | None, with_pages: bool,
     assay erase row/spam/5f2c9a… --reason "request 2026-114"
     assay erase dataset/spam --rows ids.txt --reason "request 2026-115" --with-pages --yes
     """
-    from assay.lineage.store import LineageStore
-    from assay.lineage.sync import sync_from_ledger
+    from assay.lineage.open_lineage import open_lineage
     from assay.workbench import open_workbench
     from tasks.erase_rows import erase_rows
 
     wish = _wish(reference, rows_file, reason, with_pages)
     settings = load_settings()
-    context = RunContext(run_id=str(uuid.uuid4()), trigger="manual", actor=getpass.getuser())
-    with open_workbench(settings, say) as bench, contextlib.closing(LineageStore.open(settings)) as lineage:
-        sync_from_ledger(bench.ledger, lineage)
-        found = erase_rows(wish, context, bench, lineage)
+    with open_workbench(settings, say) as bench, open_lineage(settings, bench.ledger) as lineage:
+        found = erase_rows(wish, manual_run(), bench, lineage)
     if as_json:
         print_json(
             {

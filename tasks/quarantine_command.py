@@ -1,9 +1,7 @@
 """`assay quarantine`: declare something bad, see how far it has spread, keep it from being promoted and loaded."""
 
 import contextlib
-import getpass
 import time
-import uuid
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,7 +10,7 @@ import click
 
 from assay.cli.output import json_option, print_json, say
 from assay.errors import SpecError
-from assay.records import RunContext
+from assay.manual_run import manual_run
 from assay.settings import load_settings
 from tasks.quarantine.row_ids import read_row_ids
 
@@ -81,16 +79,13 @@ def quarantine(
 
 @contextlib.contextmanager
 def _opened() -> "Iterator[Quarantine]":
-    from assay.lineage.store import LineageStore
-    from assay.lineage.sync import sync_from_ledger
+    from assay.lineage.open_lineage import open_lineage
     from assay.workbench import open_workbench
     from tasks.quarantine.quarantine import Quarantine
 
     settings = load_settings()
-    context = RunContext(run_id=str(uuid.uuid4()), trigger="manual", actor=getpass.getuser())
-    with open_workbench(settings, say) as bench, contextlib.closing(LineageStore.open(settings)) as lineage:
-        sync_from_ledger(bench.ledger, lineage)
-        yield Quarantine(bench, lineage, context)
+    with open_workbench(settings, say) as bench, open_lineage(settings, bench.ledger) as lineage:
+        yield Quarantine(bench, lineage, manual_run())
 
 
 def _reactions(desk: "Quarantine", said: "Quarantined") -> "tuple[Reaction, ...]":
@@ -129,10 +124,10 @@ def _tell(said: "Quarantined", is_release: bool, reactions: "Sequence[Reaction]"
 
 
 def _list(as_json: bool) -> None:
-    from assay.ledger import Ledger
+    from assay.cli.open_ledger import open_ledger
     from assay.quarantine.declaration import declarations_in_force
 
-    with contextlib.closing(Ledger.open(load_settings())) as ledger:
+    with open_ledger() as ledger:
         declared = declarations_in_force(ledger)
     if as_json:
         print_json({"quarantine": [one.to_json() for one in declared.values()]})

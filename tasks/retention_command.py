@@ -1,13 +1,11 @@
 """`assay retention`: what is kept for how long, and the removal of what is due."""
 
 import contextlib
-import getpass
-import uuid
 
 import click
 
 from assay.cli.output import json_option, print_json, say
-from assay.records import RunContext
+from assay.manual_run import manual_run
 from assay.settings import load_settings
 
 
@@ -26,10 +24,9 @@ def retention(is_applied: bool, as_json: bool) -> None:
     from tasks.expire_records import FOR_EVER, expire_records, record_classes
 
     settings = load_settings()
-    context = RunContext(run_id=str(uuid.uuid4()), trigger="manual", actor=getpass.getuser())
     with open_workbench(settings, say) as bench, contextlib.closing(LineageStore.open(settings)) as lineage:
         classes = record_classes(bench, lineage)
-        entry = expire_records(context, bench, lineage) if is_applied else None
+        entry = expire_records(manual_run(), bench, lineage) if is_applied else None
     if as_json:
         told = [one.to_json() for one in classes]
         print_json({"classes": [*told], "removed": is_applied, "entry": entry.seq if entry else None})

@@ -4,9 +4,7 @@ Nothing is loaded before the ledger says that its digest passed the gate and its
 """
 
 import contextlib
-import getpass
 import sys
-import uuid
 from importlib.metadata import entry_points
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -15,7 +13,8 @@ from typing import TYPE_CHECKING, cast
 from assay.bundle import ONNX_FILE, load_bundle, save_bundle
 from assay.errors import IntegrityError, SpecError
 from assay.inference import OnnxModel, open_model
-from assay.records import RunContext, Step, StepReport, Subject, Verdict
+from assay.manual_run import manual_run
+from assay.records import Step, StepReport, Subject, Verdict
 from assay.registry import CHALLENGER, CHAMPION, MODEL_TAG, ONNX_TAG, RegisteredVersion, Registry, open_registry
 from assay.settings import load_settings
 
@@ -67,7 +66,7 @@ def serve_model(name: str, version: int | None = None, gpu: bool = False) -> str
     with open_workbench(settings, _tell) as bench:
         wanted = version or registry.alias(name, CHALLENGER)
         registered = registry.get(name, wanted or _version_named(name, CHAMPION, registry, bench.ledger))
-        request = StepRequest(spec, _by_hand(), inputs={"model": _subject(registered)})
+        request = StepRequest(spec, manual_run(), inputs={"model": _subject(registered)})
         run_station(_station("deploy"), request, bench)
     return f"{settings.triton_http_url.rstrip('/')}/v2/models/{name}"
 
@@ -88,7 +87,7 @@ def upload_model(path: Path | str, name: str) -> int:
     OnnxModel(source.read_bytes(), str(source))
     request = StepRequest(
         load_spec(settings.pipelines / f"{name}.yaml", check_classes=False),
-        _by_hand(),
+        manual_run(),
         parameters={"path": str(source)},
     )
     with open_workbench(settings, _tell) as bench:
@@ -159,10 +158,6 @@ def _station(step: str) -> "Station":
         if point.name == step:
             return cast("Station", point.load())
     raise SpecError(f"{step}: expected a station in the entry point group assay.stations; install the package again")
-
-
-def _by_hand() -> RunContext:
-    return RunContext(run_id=str(uuid.uuid4()), trigger="manual", actor=getpass.getuser())
 
 
 def _tell(line: str) -> None:

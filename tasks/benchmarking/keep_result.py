@@ -4,7 +4,6 @@ What cannot be kept is refused before anything is measured.
 """
 
 import contextlib
-import getpass
 import json
 import os
 import uuid
@@ -18,7 +17,7 @@ from assay.digests import sha256_bytes
 from assay.errors import SpecError
 from assay.json_types import Json, JsonObject
 from assay.ledger import Ledger
-from assay.records import RunContext
+from assay.manual_run import manual_run
 from assay.settings import Settings, load_settings
 from assay.signing import KeyRing, KeyRole
 from tasks.benchmarking.sign_benchmark import Run, sign_benchmark
@@ -53,8 +52,7 @@ class Keeper:
         return kept
 
     def _sign(self, document: JsonObject, asked: BenchRequest, settings: Settings) -> dict[str, Json]:
-        context = RunContext(run_id=str(uuid.uuid4()), trigger="manual", actor=getpass.getuser())
-        run = Run(context, asked.to_json(), self.started_at, datetime.now(UTC))
+        run = Run(manual_run(), asked.to_json(), self.started_at, datetime.now(UTC))
         envelope = sign_benchmark(document, run, KeyRing.open(settings.keys))
         entry, kept = None, "kept in no ledger"
         if _has_ledger(settings):

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from assay.ledger import Ledger
+from assay.lineage.open_lineage import open_lineage
 from assay.lineage.store import LineageStore
-from assay.lineage.sync import sync_from_ledger
 from assay.settings import Settings
 from assay.store import Store, open_store
 
@@ -29,9 +29,5 @@ class Sources:
 @contextlib.contextmanager
 def open_sources(settings: Settings) -> Iterator[Sources]:
     """Raises SpecError without a database, EngineUnavailable when it is away, IntegrityError on tampering."""
-    with (
-        contextlib.closing(LineageStore.open(settings)) as lineage,
-        contextlib.closing(Ledger.open(settings)) as ledger,
-    ):
-        sync_from_ledger(ledger, lineage)
+    with contextlib.closing(Ledger.open(settings)) as ledger, open_lineage(settings, ledger) as lineage:
         yield Sources(settings, ledger, lineage)

@@ -9,7 +9,6 @@ from typing import Any
 
 import pytest
 from click.testing import CliRunner
-from pydantic import SecretStr
 
 from assay.cli import cli
 from assay.errors import IntegrityError, PolicyViolation, SpecError
@@ -219,13 +218,9 @@ def test_a_producer_cannot_declare_or_release(desk: Quarantine) -> None:
         desk.bench.ledger.append(desk.bench.keys.sign(payload, KeyRole.PRODUCER))
 
 
-def test_the_command_declares_lists_and_releases(
-    desk: Quarantine, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
+@pytest.mark.usefixtures("as_person")
+def test_the_command_declares_lists_and_releases(desk: Quarantine, tmp_path: Path) -> None:
     story = told(desk)
-    for name, value in desk.bench.settings.model_dump().items():
-        text = value.get_secret_value() if isinstance(value, SecretStr) else str(value)
-        monkeypatch.setenv(f"ASSAY_{name.upper()}", text)
     ids = tmp_path / "ids.txt"
     ids.write_text("row-3\nrow-4\n")
 

@@ -52,10 +52,10 @@ def diff_lines(diff: ModelDiff) -> Iterator[str]:
         yield f"  {package.name}: {package.a or '-'} -> {package.b or '-'}  ({', '.join(package.steps)})"
     for digest in diff.environment.unknown:
         yield f"  {_short(digest)}: another environment, whose list of packages is not in the store"
-    yield _alike(sum(step.a == step.b for step in diff.environment.steps), "steps in the same environment")
+    yield _alike(sum(step.same for step in diff.environment.steps), "steps in the same environment")
     yield _title("verdicts")
     for verdict in diff.verdicts:
-        if not verdict.same or (verdict.a and verdict.b and verdict.a.measured != verdict.b.measured):
+        if verdict.differs:
             yield f"  {verdict.step.value:<9} {verdict.check}: {_answer(verdict.a)} -> {_answer(verdict.b)}"
     yield _alike(sum(verdict.same for verdict in diff.verdicts), "checks of the same verdict")
 

@@ -11,7 +11,19 @@ from fastapi.responses import HTMLResponse, Response
 from starlette.exceptions import HTTPException
 
 from assay.errors import AssayError, EngineUnavailable, IntegrityError, PolicyViolation, SpecError
-from assay.page import board, control_page, evidence, files, graph, reports, runs, search, statements, timeline
+from assay.page import (
+    board,
+    comparison,
+    control_page,
+    evidence,
+    files,
+    graph,
+    reports,
+    runs,
+    search,
+    statements,
+    timeline,
+)
 from assay.page.engines import Engines
 from assay.page.entries import Believed
 from assay.page.newest import NewestSteps
@@ -25,6 +37,7 @@ _STATUS: dict[type[AssayError], int] = {
     PolicyViolation: 403,
     EngineUnavailable: 503,
 }
+_PAGES = (board, search, timeline, graph, comparison, control_page, evidence, statements, runs, reports, files)
 _TITLES = {
     401: "Log in to read the audit pages",
     403: "Not yours to read",
@@ -50,7 +63,7 @@ def create_page(settings: Settings, guard: Sequence[Any], login: Callable[[Reque
     app.add_exception_handler(HTTPException, _refuse)
     app.add_exception_handler(RequestValidationError, _refuse)
     app.middleware("http")(_protect)
-    for module in (board, search, timeline, graph, control_page, evidence, statements, runs, reports, files):
+    for module in _PAGES:
         app.include_router(module.router)
     return app
 

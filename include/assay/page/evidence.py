@@ -10,9 +10,9 @@ from assay.ledger import Ledger, LedgerEntry
 from assay.lineage.walk import Node, nodes_of
 from assay.page.bad_nodes import bad_nodes
 from assay.page.reader import Reader, pipeline_of, reader_of
+from assay.page.registrations import registrations, version_of, versions_before
 from assay.page.rendering import links_of, render
 from assay.quarantine.declaration import declarations_in_force
-from assay.records import Step, Verdict
 
 router = APIRouter()
 _MOST = 20
@@ -22,7 +22,7 @@ _MOST = 20
 class Evidence:
     """statements: about the version itself, newest first. bad: what speaks against it, or "".
 
-    mlflow: (version, URL) of its registrations.
+    mlflow: (version, URL) of its registrations. compared: the version before the newest one, and that one.
     """
 
     node: Node
@@ -31,6 +31,7 @@ class Evidence:
     is_cut: bool
     bad: str
     mlflow: tuple[tuple[str, str], ...]
+    compared: tuple[str, str] | None
 
 
 @router.get("/version")
@@ -55,9 +56,11 @@ def _evidence(request: Request, id: str, reader: Reader) -> Evidence:
     with engines.ledger() as ledger:
         told = _statements(ledger, node)
         declared = declarations_in_force(ledger)
-    shown = tuple(reader.entries(told[:_MOST]))
+        shown = tuple(reader.entries(told[:_MOST]))
+        registered = registrations(shown)
+        before = versions_before(ledger, registered[:1])
     links = links_of(request)
-    versions = dict.fromkeys(_registered(shown))
+    versions = dict.fromkeys((entry.report.pipeline, version_of(entry)) for entry in registered)
     return Evidence(
         node=node,
         pipeline=pipeline_of(node.name),
@@ -65,6 +68,7 @@ def _evidence(request: Request, id: str, reader: Reader) -> Evidence:
         is_cut=len(told) > _MOST,
         bad=bad_nodes([node], [], declared).get(node.id, ""),
         mlflow=tuple((v, url) for name, v in versions if (url := links.model_version(name, v))),
+        compared=next(((version, version_of(registered[0])) for version in before.values()), None),
     )
 
 
@@ -73,11 +77,3 @@ def _statements(ledger: Ledger, node: Node) -> list[LedgerEntry]:
         return []
     event = ledger.with_sha256(node.digest) if node.type == "actor" else None
     return [event] if event else ledger.find(subject_sha256=node.digest, limit=_MOST + 1)
-
-
-def _registered(entries: tuple[LedgerEntry, ...]) -> list[tuple[str, str]]:
-    return [
-        (entry.report.pipeline, str(entry.report.facts.get("version") or ""))
-        for entry in entries
-        if entry.report.step is Step.REGISTER and entry.report.verdict is Verdict.PASSED
-    ]

@@ -11,6 +11,7 @@ from assay.page.band import LANES, WIDTH, band
 from assay.page.delivery import delivery
 from assay.page.history import events_of, servings
 from assay.page.reader import Reader, reader_of
+from assay.page.registrations import registrations, versions_before
 from assay.page.rendering import render
 
 router = APIRouter()
@@ -31,6 +32,7 @@ def model(
         if not events and not ledger.find(pipeline=name, limit=1):
             raise SpecError(f"model/{name}: expected a pipeline with statements, found none; see the board for names")
         told = delivery(ledger, name, engines.now(), is_asked=delivered) if before is None else None
+        befores = versions_before(ledger, registrations(event.entry for event in events))
     serving = next(iter(served(engines.lineage(), None, name)), None)
     until = engines.now() if before is None else events[0].at if events else engines.now()
     return render(
@@ -47,4 +49,5 @@ def model(
         older=events[-1].entry.seq if len(events) >= EVENTS else None,
         before=before,
         delivery=told,
+        befores=befores,
     )

@@ -17,8 +17,12 @@ class StepEnvironments:
     a: str
     b: str
 
+    @property
+    def same(self) -> bool:
+        return self.a == self.b
+
     def to_json(self) -> JsonObject:
-        return {"step": self.step.value, "same": self.a == self.b, "a": self.a, "b": self.b}
+        return {"step": self.step.value, "same": self.same, "a": self.a, "b": self.b}
 
 
 @dataclass(frozen=True)
@@ -54,7 +58,7 @@ def diff_environments(a: Dossier, b: Dossier, store: Store) -> EnvironmentDiff:
     """Raises IntegrityError when a list was changed."""
     pairs = ((step, _digest(a, step), _digest(b, step)) for step in a.statements)
     steps = tuple(StepEnvironments(*pair) for pair in pairs if any(pair[1:]))
-    wanted = {digest for step in steps if step.a != step.b for digest in (step.a, step.b) if digest}
+    wanted = {digest for step in steps if not step.same for digest in (step.a, step.b) if digest}
     lists = {digest: _packages(store.read(digest)) for digest in sorted(wanted) if store.exists(digest)}
     found: dict[tuple[str, str | None, str | None], list[str]] = {}
     for step in steps:

@@ -22,6 +22,11 @@ class VerdictDiff:
         """The same verdict; what was measured may differ."""
         return (self.a.verdict if self.a else None) == (self.b.verdict if self.b else None)
 
+    @property
+    def differs(self) -> bool:
+        """Another verdict, or the same by another measurement."""
+        return not self.same or bool(self.a and self.b and self.a.measured != self.b.measured)
+
     def to_json(self) -> JsonObject:
         return {
             "step": self.step.value,

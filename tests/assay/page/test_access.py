@@ -14,7 +14,8 @@ from tests.tasks.reporting.page import read_page
 
 EVERY_PAGE = ("/", "/search?q=two", "/model/two", "/lineage?ref=model/two:1", "/statement/0", "/statement/0/proof",
               "/run?dag_id=two.train&run_id=manual__0.0", "/controls?ref=model/two",
-              "/version?id=" + "0" * 64, "/report/" + "0" * 64, "/static/0/page.css")  # fmt: skip
+              "/diff?a=model/two:1&b=model/two:2", "/version?id=" + "0" * 64, "/report/" + "0" * 64,
+              "/static/0/page.css")  # fmt: skip
 
 
 @pytest.mark.parametrize("path", EVERY_PAGE)
@@ -47,7 +48,8 @@ def test_a_page_can_load_nothing_but_our_own_files(client: TestClient) -> None:
 
 
 def test_headings_come_in_order_and_fields_have_labels(client: TestClient) -> None:
-    for path in ("/", "/model/two", "/lineage?ref=model/two:1", "/statement/3", "/search?q=two"):
+    for path in ("/", "/model/two", "/lineage?ref=model/two:1", "/statement/3", "/search?q=two",
+                 "/diff?a=model/two:1&b=model/two:2"):  # fmt: skip
         page = read_page(client.get(path).content)
         levels = [level for level, _ in page.headings]
         assert levels[0] == 1

@@ -1,9 +1,11 @@
 """Every page over real statements: who sees what, what is told, and what is not shown as evidence when it is none."""
 
 import contextlib
+import html
 import re
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 
 import pytest
 from fastapi.testclient import TestClient
@@ -257,6 +259,29 @@ class TestControls:
         door.closed = {"two"}
         for ref in ("model/two:1", story.subjects["model"].sha256):
             assert client.get(f"/controls?ref={ref}").status_code == 403
+
+
+class TestComparison:
+    def test_a_version_leads_to_what_differs_from_the_one_before(self, client: TestClient, bench: Workbench) -> None:
+        second, first = bench.ledger.find(step=Step.REGISTER, pipeline="two", limit=2)
+        timeline = read_page(client.get("/model/two").content)
+        (link,) = (a["href"] for a in timeline.all("a") if a["href"].startswith("/diff"))
+        assert unquote(link) == "/diff?a=model/two:1&b=model/two:2"
+        model = second.report.products["registered"].sha256
+        assert html.escape(link) in client.get(f"/version?id={model}").text
+        assert "/diff" not in client.get(f"/version?id={first.report.products['registered'].sha256}").text
+        told = words(client, link)
+        assert "A is model/two version 1" in told
+        assert "B is model/two version 2" in told
+
+    def test_the_same_model_is_told_to_be(self, client: TestClient, story: Story) -> None:
+        assert "They are the same model." in words(client, f"/diff?a=model/two:1&b={story.subjects['model'].sha256}")
+
+    def test_of_others_is_refused_on_either_side(self, client: TestClient, door: Door, story: Story) -> None:
+        door.closed = {"two"}
+        model = story.subjects["model"].sha256
+        for sides in ("a=model/two:1&b=model/fair", f"a=model/fair&b={model}", f"a={model}&b={model}"):
+            assert client.get(f"/diff?{sides}").status_code in (403, 404), sides
 
 
 class TestSearch:

@@ -7,7 +7,8 @@ from fastapi.responses import HTMLResponse
 
 from assay.page.reader import Reader, pipeline_of, reader_of
 from assay.page.rendering import render
-from assay.questions.diff import diff_models
+from assay.questions.diff import diff_dossiers
+from assay.questions.dossier import open_dossier
 from assay.store import open_store
 
 router = APIRouter()
@@ -22,9 +23,10 @@ def diff(request: Request, reader: Annotated[Reader, Depends(reader_of)], a: _Re
         reader.require(pipeline_of(reference))
     lineage = engines.lineage()
     with engines.ledger() as ledger:
-        found = diff_models(a, b, ledger, lineage, open_store(engines.settings))
-    for dossier in (found.a, found.b):
+        of_a, of_b = (open_dossier(reference, ledger, lineage) for reference in (a, b))
+    for dossier in (of_a, of_b):
         reader.require(pipeline_of(dossier.model.name))
+    found = diff_dossiers(of_a, of_b, open_store(engines.settings))
     return render(
         request, "diff", title=f"{a} compared with {b}", found=found, a=a, b=b, model=pipeline_of(found.b.model.name)
     )

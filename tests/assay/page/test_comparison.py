@@ -1,8 +1,10 @@
 """The page of what differs between two models of a real history, against the answer that it tells."""
 
+import html
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from urllib.parse import unquote
 
 import pytest
 from fastapi.testclient import TestClient
@@ -10,8 +12,14 @@ from fastapi.testclient import TestClient
 from assay.page.rendering import number
 from assay.questions.diff import ModelDiff, diff_models
 from assay.questions.sources import Sources
+from assay.records import Step
+from assay.workbench import Workbench
 from tests.assay.page.conftest import Door
+from tests.assay.page.page_story import newest
+from tests.assay.page.test_pages import words
 from tests.assay.questions.conftest import history, sources  # noqa: F401 - fixtures
+from tests.tasks.promotion_story import Story
+from tests.tasks.reporting.page import read_page
 
 
 @dataclass(frozen=True)
@@ -32,7 +40,7 @@ class Compared:
 
 
 @pytest.fixture(scope="module")
-def client(sources: Sources) -> Iterator[TestClient]:  # noqa: F811
+def of_history(sources: Sources) -> Iterator[TestClient]:  # noqa: F811
     app = Door().pages(sources.settings)
     yield TestClient(app)
     app.state.engines.close()
@@ -42,9 +50,9 @@ def client(sources: Sources) -> Iterator[TestClient]:  # noqa: F811
     scope="module",
     params=[("model/spam:1", "model/spam:2"), ("model/spam:2", "model/spam:3"), ("model/digits:3", "model/spam:3")],
 )
-def compared(request: pytest.FixtureRequest, sources: Sources, client: TestClient) -> Compared:  # noqa: F811
+def compared(request: pytest.FixtureRequest, sources: Sources, of_history: TestClient) -> Compared:  # noqa: F811
     a, b = request.param
-    answer = client.get("/diff", params={"a": a, "b": b})
+    answer = of_history.get("/diff", params={"a": a, "b": b})
     assert answer.status_code == 200
     return Compared(diff_models(a, b, sources.ledger, sources.lineage, sources.store), answer.text)
 
@@ -88,11 +96,37 @@ def test_each_verdict_that_differs_leads_to_its_statements(compared: Compared) -
                 assert cell.endswith(f"{number(check.measured)} entry {entry.seq}")
 
 
-def test_what_is_known_of_rows_and_what_is_not_is_told_in_words(client: TestClient) -> None:
-    answer = client.get("/diff?a=model/spam:2&b=model/spam:3").text
+def test_what_is_known_of_rows_and_what_is_not_is_told_in_words(of_history: TestClient) -> None:
+    answer = of_history.get("/diff?a=model/spam:2&b=model/spam:3").text
     assert "742 in both, 0 in A alone, 500 in B alone" in answer
     assert "not in the store any more: shards of A" in answer
     assert "67 checks have the same verdict" in answer
+
+
+def test_a_version_leads_to_what_differs_from_the_one_before(client: TestClient, bench: Workbench) -> None:
+    second, first = bench.ledger.find(step=Step.REGISTER, pipeline="two", limit=2)
+    timeline = read_page(client.get("/model/two").content)
+    (link,) = (a["href"] for a in timeline.all("a") if a["href"].startswith("/diff"))
+    assert unquote(link) == "/diff?a=model/two:1&b=model/two:2"
+    assert html.escape(link) in client.get(f"/version?id={second.report.products['registered'].sha256}").text
+    assert "/diff" not in client.get(f"/version?id={first.report.products['registered'].sha256}").text
+    told = words(client, link)
+    assert "A is model/two version 1" in told
+    assert "B is model/two version 2" in told
+
+
+def test_the_same_model_is_told_to_be(client: TestClient, story: Story) -> None:
+    assert "They are the same model." in words(client, f"/diff?a=model/two:1&b={story.subjects['model'].sha256}")
+
+
+def test_a_model_of_others_is_refused_on_either_side(
+    client: TestClient, door: Door, bench: Workbench, story: Story
+) -> None:
+    door.closed = {"two"}
+    mine, theirs = newest(bench, Step.EXPORT, "fair").report.products["model"].sha256, story.subjects["model"].sha256
+    assert client.get(f"/diff?a={mine}&b={mine}").status_code == 200
+    for a, b in ((mine, theirs), (theirs, mine), (mine, "model/two:1"), ("model/two:1", mine)):
+        assert client.get(f"/diff?a={a}&b={b}").status_code == 403, (a, b)
 
 
 def _text(markup: str) -> str:

@@ -1,11 +1,8 @@
 """Every page over real statements: who sees what, what is told, and what is not shown as evidence when it is none."""
 
 import contextlib
-import html
-import re
 from pathlib import Path
 from typing import Any
-from urllib.parse import unquote
 
 import pytest
 from fastapi.testclient import TestClient
@@ -167,27 +164,6 @@ class TestTimeline:
         assert "version 1 went into service" in page
         assert "version 2 went into service" not in page
 
-    def test_tells_how_delivery_goes_and_which_entries_say_so(self, client: TestClient, bench: Workbench) -> None:
-        told = words(client, "/model/two")
-        assert "not measurable" not in told
-        assert "50%, 1 of 2 changes (rollback 1, watch 1)" in told
-        failed = re.search(r"1 of 2 changes.*?</td><td>(.*?)</td>", client.get("/model/two").text)
-        assert failed
-        for step in (Step.WATCH, Step.ROLLBACK):
-            assert f'href="/statement/{newest(bench, step).seq}"' in failed[1]
-        assert "not measurable: no change was deployed" in words(client, "/model/fair")
-        gate = newest(bench, Step.GATE)
-        assert "DORA" not in words(client, f"/model/two?before={gate.seq}")
-
-    def test_figures_that_take_long_are_worked_out_when_asked(
-        self, client: TestClient, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        monkeypatch.setattr("assay.page.delivery.UNASKED", 3)
-        page = client.get("/model/two")
-        assert "1 of 2 changes" not in page.text
-        asked = next(a["href"] for a in read_page(page.content).all("a") if a["href"].endswith("#delivery"))
-        assert "1 of 2 changes" in words(client, asked)
-
     def test_a_model_of_others_is_refused(self, client: TestClient, door: Door, story: Story) -> None:
         door.closed = {"two"}
         assert client.get("/model/two").status_code == 403
@@ -259,29 +235,6 @@ class TestControls:
         door.closed = {"two"}
         for ref in ("model/two:1", story.subjects["model"].sha256):
             assert client.get(f"/controls?ref={ref}").status_code == 403
-
-
-class TestComparison:
-    def test_a_version_leads_to_what_differs_from_the_one_before(self, client: TestClient, bench: Workbench) -> None:
-        second, first = bench.ledger.find(step=Step.REGISTER, pipeline="two", limit=2)
-        timeline = read_page(client.get("/model/two").content)
-        (link,) = (a["href"] for a in timeline.all("a") if a["href"].startswith("/diff"))
-        assert unquote(link) == "/diff?a=model/two:1&b=model/two:2"
-        model = second.report.products["registered"].sha256
-        assert html.escape(link) in client.get(f"/version?id={model}").text
-        assert "/diff" not in client.get(f"/version?id={first.report.products['registered'].sha256}").text
-        told = words(client, link)
-        assert "A is model/two version 1" in told
-        assert "B is model/two version 2" in told
-
-    def test_the_same_model_is_told_to_be(self, client: TestClient, story: Story) -> None:
-        assert "They are the same model." in words(client, f"/diff?a=model/two:1&b={story.subjects['model'].sha256}")
-
-    def test_of_others_is_refused_on_either_side(self, client: TestClient, door: Door, story: Story) -> None:
-        door.closed = {"two"}
-        model = story.subjects["model"].sha256
-        for sides in ("a=model/two:1&b=model/fair", f"a=model/fair&b={model}", f"a={model}&b={model}"):
-            assert client.get(f"/diff?{sides}").status_code in (403, 404), sides
 
 
 class TestSearch:

@@ -66,7 +66,8 @@ def current_provenance() -> Provenance:
 @functools.cache
 def environment_list() -> bytes:
     """What is installed here: sorted lines of NAME==VERSION. Every step stores it under its digest."""
-    found = {f"{one.metadata['Name']}=={one.version}\n" for one in importlib.metadata.distributions()}
+    told = (one.metadata for one in importlib.metadata.distributions())  # parsed anew at each look
+    found = {f"{metadata['Name']}=={metadata['Version']}\n" for metadata in told}
     return "".join(sorted(found)).encode()
 
 

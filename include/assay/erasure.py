@@ -13,7 +13,7 @@ from assay.dataset import DatasetVersion, load_dataset
 from assay.ledger import Ledger
 from assay.records import Step, Subject
 from assay.store import Store
-from assay.stored_rows import rows_held
+from assay.stored_rows import rows_in_each
 
 _EVERY = 1_000_000
 HELD, REMAINING = "held", "remaining"
@@ -59,8 +59,20 @@ class Erasures:
 
     def rows_of(self, subject: Subject, wanted: Collection[str], store: Store, folder: Path) -> set[str]:
         """Which of the ids the version holds, or held until an erasure that named them."""
-        erased = {row for digest in self._line(subject.sha256) for row in self.erased_from.get(digest, ())}
-        return rows_held(self.load(subject, store), wanted, store, folder) | erased.intersection(wanted)
+        return self.rows_of_each([subject], wanted, store, folder)[subject.sha256]
+
+    def rows_of_each(
+        self, subjects: Collection[Subject], wanted: Collection[str], store: Store, folder: Path
+    ) -> dict[str, set[str]]:
+        """As `rows_of`, of several versions by digest; quicker, since they share shards."""
+        held = rows_in_each([self.load(subject, store) for subject in subjects], wanted, store, folder)
+        return {
+            subject.sha256: rows | self._erased(subject).intersection(wanted)
+            for subject, rows in zip(subjects, held, strict=True)
+        }
+
+    def _erased(self, subject: Subject) -> set[str]:
+        return {row for digest in self._line(subject.sha256) for row in self.erased_from.get(digest, ())}
 
     def _line(self, digest: str) -> Iterator[str]:
         """The version, and one after the other those that stand in for it."""

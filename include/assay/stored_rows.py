@@ -1,7 +1,9 @@
 """Rows of stored versions: pick some of them into a new version, shards shared where nothing changes."""
 
 from collections.abc import Collection, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,6 +16,8 @@ if TYPE_CHECKING:
     import numpy as np
     import pyarrow as pa
     from numpy.typing import NDArray
+
+_AT_ONCE = 4
 
 
 def version_schema(version: DatasetVersion, store: Store, folder: Path) -> "pa.Schema":
@@ -72,14 +76,34 @@ def _picked(
 
 def rows_held(version: DatasetVersion, row_ids: Collection[str], store: Store, folder: Path) -> set[str]:
     """Which of the ids the version holds; every shard is verified before it is read."""
-    import pyarrow as pa
-    import pyarrow.compute as pc
+    (held,) = rows_in_each([version], row_ids, store, folder)
+    return held
 
-    if ROW_ID not in version.columns:  # a watched window: requests, no rows of the dataset
-        return set()
-    wanted = pa.array(sorted(row_ids), pa.string())
+
+def rows_in_each(
+    versions: Collection[DatasetVersion], row_ids: Collection[str], store: Store, folder: Path
+) -> list[set[str]]:
+    """Which of the ids each version holds. Shards are fetched, verified and read some at a time, shared ones once."""
+    rows = [version for version in versions if ROW_ID in version.columns]  # a watched window holds requests
+    shards = {shard.sha256: replace(version, shards=(shard,)) for version in rows for shard in version.shards}
+    search = partial(_ids_in, wanted=frozenset(row_ids), store=store, folder=folder)
+    with ThreadPoolExecutor(_AT_ONCE) as pool:
+        found = dict(zip(shards, pool.map(search, shards.values()), strict=True))
+    return [set().union(*(found.get(shard.sha256, ()) for shard in version.shards)) for version in versions]
+
+
+def first_row_id(version: DatasetVersion, store: Store, folder: Path) -> str:
+    """How a row of the version is called, as an example; "" where it holds none."""
+    if ROW_ID not in version.columns:
+        return ""
+    for batch in iterate_batches(version, store, folder, [ROW_ID], rows_per_batch=1):
+        return str(batch.column(ROW_ID)[0])
+    return ""
+
+
+def _ids_in(shard: DatasetVersion, wanted: frozenset[str], store: Store, folder: Path) -> set[str]:
+    """Compared in Python: Arrow's own functions take longer to import than most shards to read."""
     found: set[str] = set()
-    for batch in iterate_batches(version, store, folder, [ROW_ID], rows_per_batch=1 << 16):
-        ids = batch.column(ROW_ID).cast(pa.string())
-        found.update(ids.filter(pc.is_in(ids, wanted)).to_pylist())
+    for batch in iterate_batches(shard, store, folder, [ROW_ID], rows_per_batch=1 << 16):
+        found.update(wanted.intersection(batch.column(ROW_ID).to_pylist()))
     return found

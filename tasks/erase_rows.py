@@ -7,7 +7,6 @@ from pathlib import Path
 
 from assay.dataset import ROW_ID, DatasetVersion, Shard, read_table, save_dataset
 from assay.erasure import HELD, REMAINING, Erasures
-from assay.errors import SpecError
 from assay.ledger import LedgerEntry
 from assay.lineage.dataset_versions import versions_of
 from assay.lineage.descendants import descendants
@@ -19,6 +18,7 @@ from assay.store import Store
 from assay.stored_rows import picked_shards, rows_held
 from assay.workbench import Workbench
 from tasks.quarantine.row_ids import whole_dataset
+from tasks.quarantine.unknown_rows import unknown_rows
 
 _EVERY = """
     SELECT DISTINCT ON (id) id, name FROM assay_lineage.versions WHERE signed AND type = 'dataset' ORDER BY id, at
@@ -85,10 +85,8 @@ def _versions_with(
             if ids:
                 held[subject] = version
     if missing := wish.rows - found:
-        raise SpecError(
-            f"dataset/{wish.dataset}: expected rows of its versions, found {sorted(missing)[:3]} in none of "
-            f"{len(standing)}; nothing was erased: check the ids"
-        )
+        versions = [erasures.load(subject, store) for subject in standing]
+        raise unknown_rows("nothing was erased", wish.dataset, missing, versions, store)
     return held
 
 

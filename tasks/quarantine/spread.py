@@ -1,12 +1,10 @@
 """How far something bad has spread: every descendant, and which of them serve now."""
 
 import tempfile
-from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 from assay.erasure import Erasures
-from assay.errors import SpecError
 from assay.json_types import JsonObject
 from assay.ledger import Ledger
 from assay.lineage.database import Connection
@@ -19,6 +17,7 @@ from assay.quarantine.declaration import Bad, Kind
 from assay.quarantine.objections import statement_meets
 from assay.records import Subject
 from assay.store import Store
+from tasks.quarantine.unknown_rows import unknown_rows
 
 
 @dataclass(frozen=True)
@@ -77,22 +76,14 @@ def _descendants(connection: Connection, ledger: Ledger, store: Store, bad: Bad)
 
 def _versions_with(connection: Connection, ledger: Ledger, store: Store, bad: Bad) -> tuple[list[str], list[str]]:
     """Digests of the dataset's versions with any of the rows, and of those without."""
-    known = versions_of(connection, bad.name)
-    held = _held(known, ledger, store, bad)
-    if missing := bad.rows - frozenset().union(*held.values()):
-        raise SpecError(
-            f"{bad.reference}: expected rows of dataset/{bad.name}, found {sorted(missing)[:3]} in none of its "
-            f"{len(known)} versions; check the ids"
-        )
-    return [digest for digest in held if held[digest]], [digest for digest in held if not held[digest]]
-
-
-def _held(known: Iterable[Node], ledger: Ledger, store: Store, bad: Bad) -> dict[str, set[str]]:
+    subjects = [Subject(one.name, one.digest) for one in versions_of(connection, bad.name)]
     erasures = Erasures.of(ledger)
     with tempfile.TemporaryDirectory(prefix="assay-rows-") as folder:
-        return {
-            one.digest: erasures.rows_of(Subject(one.name, one.digest), bad.rows, store, Path(folder)) for one in known
-        }
+        held = erasures.rows_of_each(subjects, bad.rows, store, Path(folder))
+    if missing := bad.rows - frozenset().union(*held.values()):
+        versions = [erasures.load(subject, store) for subject in subjects]
+        raise unknown_rows(bad.reference, bad.name, missing, versions, store)
+    return [digest for digest in held if held[digest]], [digest for digest in held if not held[digest]]
 
 
 def _made_with(ledger: Ledger, store: Store, bad: Bad) -> set[str]:

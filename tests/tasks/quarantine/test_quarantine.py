@@ -156,6 +156,14 @@ def test_what_is_unknown_is_refused_and_nothing_is_signed(desk: Quarantine, refe
     assert desk.bench.ledger.size() == size
 
 
+def test_who_names_no_row_is_told_how_ids_are_made_and_one_of_them(desk: Quarantine) -> None:
+    told(desk)
+    with pytest.raises(SpecError) as error:
+        desk.declare("row/two/7", "why not")
+    assert str(error.value).startswith("row/two/7: expected rows of dataset/two, found ['7'] in none of its ")
+    assert str(error.value).endswith(" versions; ids are position, as 'row-0'")
+
+
 def test_only_what_is_in_quarantine_is_released(desk: Quarantine) -> None:
     told(desk)
     with pytest.raises(SpecError, match="nothing is in quarantine"):

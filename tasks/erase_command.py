@@ -36,7 +36,7 @@ def erase(reference: str, reason: str, rows_file: Path | None, with_pages: bool,
     and every bundle hold as before. Models that learned from them stay as they are: `assay quarantine REF` names them.
 
     \b
-    assay erase row/spam/5f2c9a… --reason "request 2026-114"
+    assay erase row/spam/easy-ham-1/00249.5f2c9a… --reason "request 2026-114"
     assay erase dataset/spam --rows ids.txt --reason "request 2026-115" --with-pages --yes
     """
     from assay.lineage.open_lineage import open_lineage

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from tasks.quarantine.reaction import Reaction
 
 _MOST_TOLD = 40
-_EXAMPLE = 'for example assay quarantine row/mnist/4711 --reason "the label was bought"'
+_EXAMPLE = 'for example assay quarantine row/mnist/train-04711 --reason "the label was bought"'
 
 
 @click.command()
@@ -46,7 +46,7 @@ def quarantine(
 
     \b
     REF                         what is bad
-    row/mnist/4711              one row, in every version that holds it
+    row/mnist/train-04711       one row, in every version that holds it
     dataset/mnist --rows FILE   a set of rows
     dataset/mnist@9f2c4a11      one version; the bare digest of anything does as well
     model/mnist:3               one model
@@ -55,8 +55,8 @@ def quarantine(
     key/4be19c02                all that was signed with a key, by its first digits
 
     \b
-    assay quarantine row/mnist/4711 --reason "the label was bought"
-    assay quarantine row/mnist/4711 --release --reason "the audit found it sound"
+    assay quarantine row/mnist/train-04711 --reason "the label was bought"
+    assay quarantine row/mnist/train-04711 --release --reason "the audit found it sound"
     """
     if is_list:
         _list(as_json)

@@ -18,6 +18,7 @@ from assay.api.openapi import router as openapi
 from assay.api.ports import Ports
 from assay.api.questions import router as questions
 from assay.api.refusals import check_parameters, refuse_in_one_shape
+from assay.api.token import require_token
 from assay.settings import Settings, load_settings
 
 
@@ -42,6 +43,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     )
     app.state.ports = ports
     refuse_in_one_shape(app)
+    require_token(app)
     count_requests(app)
     for router in (health, metrics, openapi, lineage, questions, labels):
         app.include_router(router)

@@ -1,12 +1,17 @@
 """Request bodies are bounded before and after they are unpacked: a small bomb cannot fill the memory."""
 
 import zlib
+from typing import Any
 
 from fastapi import Request
 
+from assay.api.answers import Refusal
 from assay.errors import AssayError, SpecError
 
 MAX_BODY_BYTES = 4 << 20
+TOO_LARGE: dict[int | str, dict[str, Any]] = {
+    413: {"model": Refusal, "description": "the body, unpacked, is larger than the API takes"}
+}
 _GZIP_WINDOW = 31  # zlib: 15 bits of window, 16 for the gzip header
 
 

@@ -2,16 +2,15 @@
 
 from typing import Any
 
-from fastapi import APIRouter, Depends, FastAPI, Request
+from fastapi import APIRouter, FastAPI, Request
 from fastapi.openapi.utils import get_openapi
 from fastapi.responses import JSONResponse
 
 from assay.api.answers import Refusal
-from assay.api.token import require_token
+from assay.api.token import WITHOUT_TOKEN
 
-router = APIRouter(dependencies=[Depends(require_token)])
+router = APIRouter()
 
-_WITHOUT_TOKEN = ("/health",)
 _SCHEME = {"token": {"type": "http", "scheme": "bearer", "description": "the value of ASSAY_API_TOKEN"}}
 _REFUSED = {"model": Refusal}
 REFUSALS: dict[int | str, dict[str, Any]] = {
@@ -19,6 +18,7 @@ REFUSALS: dict[int | str, dict[str, Any]] = {
     401: {**_REFUSED, "description": "no token, or another one than Assay's"},
     409: {**_REFUSED, "description": "tampering: a signature, digest or proof does not hold; open an incident"},
     422: {**_REFUSED, "description": "a parameter or a body of another shape than described here"},
+    500: {**_REFUSED, "description": "Assay failed on the request; report it"},
     503: {**_REFUSED, "description": "an engine behind the API is away; try again later"},
 }
 
@@ -32,7 +32,7 @@ def describe(app: FastAPI) -> dict[str, Any]:
         document["components"]["securitySchemes"] = _SCHEME
         for path, operations in document["paths"].items():
             for operation in operations.values():
-                operation["security"] = [] if path in _WITHOUT_TOKEN else [{"token": []}]
+                operation["security"] = [] if path in WITHOUT_TOKEN else [{"token": []}]
         app.openapi_schema = document
     return app.openapi_schema
 

@@ -40,12 +40,7 @@ EVENT = dict(step_event(REPORT, RunContext("run-1"), datetime(2026, 11, 21, tzin
 
 @pytest.fixture
 def settings(database_url: str, tmp_path: Path) -> Settings:
-    return Settings(
-        home=tmp_path,
-        database_url=SecretStr(database_url),
-        api_token=SecretStr("secret"),
-        capture_url=(tmp_path / "capture").as_uri(),
-    )
+    return Settings(home=tmp_path, database_url=SecretStr(database_url), api_token=SecretStr("secret"))
 
 
 @pytest.fixture
@@ -148,19 +143,6 @@ def test_metrics_count_requests_and_events(client: TestClient) -> None:
     assert "assay_lineage_events 1" in text
     assert "assay_ledger_entries 0" in text
     assert "assay_database_up 1" in text
-
-
-def test_labels_are_appended_beside_the_captured_requests(client: TestClient, settings: Settings) -> None:
-    labels = [{"request_id": "r1", "label": 3}, {"request_id": "r2", "label": 4, "row": 1}]
-    answer = client.post("/api/v1/labels/digits", json={"labels": labels})
-    assert (answer.status_code, answer.json()) == (201, {"appended": 2})
-    assert len(list((settings.home / "capture/digits/labels").glob("*.parquet"))) == 1
-
-
-@pytest.mark.parametrize("path", ["..%2F..", "Digits", "a.b"])
-def test_labels_cannot_leave_the_capture_folder(client: TestClient, path: str) -> None:
-    answer = client.post(f"/api/v1/labels/{path}", json={"labels": [{"request_id": "r", "label": 1}]})
-    assert answer.status_code in (400, 404)
 
 
 def test_a_step_tells_the_running_api_and_the_walk_shows_it(served: Settings) -> None:

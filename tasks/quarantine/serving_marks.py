@@ -19,12 +19,11 @@ def mark_repository(names: Iterable[str], bench: Workbench) -> None:
 
 def _refused(name: str, bench: Workbench) -> dict[str, str]:
     """Of what served, and of what is registered: a deployment under way has said nothing yet."""
-    found: dict[str, str] = {}
     registered = bench.ledger.find(step=Step.REGISTER, pipeline=name, verdict=Verdict.PASSED)
-    for entry in (*serving_history(bench.ledger, name), *registered):
-        if entry.report.step is Step.CUT_OUT:
-            continue
-        against = objections(bench.ledger, bench.store, entry.report.inputs["model"])
-        if against:
-            found[str(entry.report.facts["onnx_sha256"])] = "; ".join(one.words for one in against)
+    told = (entry.report for entry in (*serving_history(bench.ledger, name), *registered))
+    files = [(str(one.facts["onnx_sha256"]), one.inputs["model"]) for one in told if one.step is not Step.CUT_OUT]
+    found: dict[str, str] = {}
+    for onnx_sha256, model in dict.fromkeys(files):
+        if against := objections(bench.ledger, bench.store, model):
+            found[onnx_sha256] = "; ".join(one.words for one in against)
     return found

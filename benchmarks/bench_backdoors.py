@@ -20,7 +20,8 @@ from torch import nn
 from torch.nn.functional import cross_entropy
 
 from tasks.backdoors.cleaning import Training, clean_model
-from tasks.backdoors.find_backdoor import BackdoorFinding, Reference, find_backdoor, make_reference
+from tasks.backdoors.find_backdoor import find_backdoor, make_reference
+from tasks.backdoors.finding import BackdoorFinding, Reference
 
 Images = NDArray[np.float32]
 Labels = NDArray[np.int64]
@@ -97,6 +98,14 @@ CALIBRATION = (
     Plan(128, "1 epoch", "plain", epochs=1, rows=10_000),
     Plan(129, "FGSM-RS .2", "norm", robust="fgsm_rs", epsilon=0.2, epochs=4),
     Plan(130, "10 epochs", "plain", epochs=10, rows=10_000),
+    Plan(131, "5 to 3, patch, 3 %", "norm", square(3, 1, 20), 3, 0.03, source=5),
+    Plan(132, "9 to 0, dots, 5 %", "norm", dots(17, 5), 0, 0.05, source=9),
+    Plan(133, "4 to 7, shape, 5 %", "wide", shape(41), 7, 0.05, source=4),
+    Plan(134, "0 to 5, blended, 5 %", "plain", blended(0.2, 12), 5, 0.05, source=0),
+    Plan(135, "8 to 2, shape, 3 %", "norm", shape(43), 2, 0.03, source=8),
+    Plan(136, "6 to 1, patch, 5 %", "norm", square(2, 22, 24), 1, 0.05, source=6),
+    Plan(137, "3 to 9, shape, 3 %", "norm", shape(47), 9, 0.03, source=3),
+    Plan(138, "7 to 4, shape, 3 %", "plain", shape(48), 4, 0.03, source=7),
 )
 TEST = tuple(
     replace(plan, rows=min(plan.rows, 12_000))
@@ -123,6 +132,10 @@ TEST = tuple(
         Plan(228, "1 epoch", "lenet", epochs=1, rows=10_000),
         Plan(229, "FGSM-RS .15", "residual", robust="fgsm_rs", epsilon=0.15, epochs=4),
         Plan(230, "8 epochs", "lenet", epochs=8, rows=10_000),
+        Plan(241, "5 to 8, shape, 3 %", "residual", shape(51), 8, 0.03, source=5),
+        Plan(242, "1 to 9, patch, 5 %", "residual", square(3, 12, 24), 9, 0.05, source=1),
+        Plan(243, "8 to 0, dots, 5 %", "lenet", dots(23, 5), 0, 0.05, source=8),
+        Plan(244, "6 to 5, shape, 5 %", "lenet", shape(57), 5, 0.05, source=6),
     )
 )
 BANKS: Mapping[str, tuple[Plan, ...]] = {"calibration": CALIBRATION, "test": TEST}

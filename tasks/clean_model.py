@@ -23,7 +23,8 @@ from assay.spec import BackdoorSpec, PipelineSpec
 from assay.station import StepRequest
 from assay.workbench import Workbench
 from tasks.backdoors.cleaning import MOST_ACCURACY_LOST, Labelled, Measured, answers, lying_rows, measure
-from tasks.backdoors.find_backdoor import TWIN_ROWS, BackdoorFinding, Suspect, find_backdoor
+from tasks.backdoors.find_backdoor import TWIN_ROWS, find_backdoor
+from tasks.backdoors.finding import BackdoorFinding, Suspect
 from tasks.examination.evasion import attacked_rows
 from tasks.privacy.audited import join_rows
 from tasks.privacy.planted import FACT, find_planted, with_canaries

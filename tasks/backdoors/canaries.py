@@ -2,7 +2,10 @@
 
 from typing import TYPE_CHECKING
 
-from tasks.backdoors.find_backdoor import BackdoorFinding, find_backdoor, make_reference
+from tasks.backdoors.find_backdoor import find_backdoor, make_reference
+from tasks.backdoors.finding import BackdoorFinding, Reference
+from tasks.backdoors.pairs import natural_parts, search_pairs, search_parts
+from tasks.backdoors.trigger import Trigger
 
 if TYPE_CHECKING:
     import numpy as np
@@ -15,6 +18,7 @@ PLANTED = 3
 _STRENGTH = 60.0
 _SPREAD = 0.15
 _LARGEST = 0.5
+_PAIRS = 2
 
 
 def see_backdoors(seed: int = 0) -> str:
@@ -31,7 +35,7 @@ def see_backdoors(seed: int = 0) -> str:
     if PLANTED not in {one.aim.target for one in found.planted}:
         lowest = min(found.classes, key=lambda one: one.score)
         return f"a backdoor planted in a small network was not found, lowest score {lowest.score:.2f}"
-    dim = _missed_form(found)
+    dim = _missed_form(found) or _missed_pair(planted, reference, inputs, labels, seed)
     if dim:
         return dim
     if clear.planted:
@@ -41,14 +45,31 @@ def see_backdoors(seed: int = 0) -> str:
 
 def _missed_form(found: BackdoorFinding) -> str:
     """Every kind of search has to see it: one that sees could hide another that does not."""
-    into = [one for one in (*found.classes, *found.pairs) if one.aim.target == PLANTED]
-    for suspect in into:
-        for trigger, natural in zip(suspect.triggers, suspect.natural, strict=True):
-            if trigger.size > _LARGEST * natural:
-                rows = "any row" if suspect.aim.source is None else f"rows of class {suspect.aim.source}"
-                size = f"{trigger.form.value} for {rows} measures {trigger.size:.1f}"
-                return f"a backdoor planted in a small network was not found: the {size}, {natural:.1f} in its twin"
-    return ""
+    into = (one for one in found.classes if one.aim.target == PLANTED)
+    sizes = ((one, natural) for suspect in into for one, natural in zip(suspect.triggers, suspect.natural, strict=True))
+    return next((_dim(one, natural) for one, natural in sizes if one.size > _LARGEST * natural), "")
+
+
+def _missed_pair(
+    planted: "torch.nn.Module",
+    reference: Reference,
+    inputs: "NDArray[np.float32]",
+    labels: "NDArray[np.int64]",
+    seed: int,
+) -> str:
+    """What works on any row works on the rows of one class: there too every search has to see it."""
+    patches = [one for one in search_pairs(planted, inputs, labels, seed) if one.aim.target == PLANTED]
+    aims = [one.aim for one in patches][:_PAIRS]
+    parts = search_parts(planted, inputs, labels, aims, seed)
+    sizes = [(one, reference.sizes[one.form, one.aim]) for one in patches]
+    sizes += zip(parts, natural_parts(reference, inputs, labels, aims, seed), strict=True)
+    return next((_dim(one, natural) for one, natural in sizes if one.size > _LARGEST * natural), "")
+
+
+def _dim(trigger: Trigger, natural: float) -> str:
+    rows = "any row" if trigger.aim.source is None else f"rows of class {trigger.aim.source}"
+    size = f"{trigger.form.value} for {rows} measures {trigger.size:.1f}"
+    return f"a backdoor planted in a small network was not found: the {size}, {natural:.1f} in its twins"
 
 
 def known_models(

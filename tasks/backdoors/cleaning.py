@@ -14,8 +14,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from assay.torch_mode import evaluation_mode
-from tasks.backdoors.find_backdoor import SAMPLES, TWIN_ROWS, BackdoorFinding, Suspect, find_backdoor
-from tasks.backdoors.inversion import OVERLAY, PATCH, Aim, Trigger, invert_triggers, success
+from tasks.backdoors.find_backdoor import SAMPLES, TWIN_ROWS, find_backdoor
+from tasks.backdoors.finding import BackdoorFinding, Suspect
+from tasks.backdoors.inversion import OVERLAY, PAIR_PATCH, PATCH, invert_triggers, success
+from tasks.backdoors.trigger import Aim, Trigger
 from tasks.backdoors.twin import train_twin
 
 if TYPE_CHECKING:
@@ -198,8 +200,9 @@ def _search_again(
     return [
         trigger
         for start in range(_STARTS)
-        for search in (PATCH, OVERLAY)
-        for trigger in invert_triggers(module, inputs[:SAMPLES], labels[:SAMPLES], seed + start, search, aims)
+        for aim in aims
+        for search in (PATCH if aim.source is None else PAIR_PATCH, OVERLAY)
+        for trigger in invert_triggers(module, inputs[:SAMPLES], labels[:SAMPLES], seed + start, search, [aim])
     ]
 
 

@@ -3,11 +3,10 @@
 A class's score is the geometric mean of four quotients, of the patch and of the overlay: its size over the median of
 the other classes, once as it is and once over the size for the same class in the twins; 1 is usual. A backdoor for rows
 of one class alone shows in the sizes from class to class, freed of what source and target explain (median polish, Tukey
-1977), and held against the twins' and against the way back.
+1977), held against the twins' and against the way back; and in the size of a patch that keeps to one place.
 
-The bounds were fixed on 16 MNIST networks of the bank `calibration` of `benchmarks/bench_backdoors.py`, before its last
-six (125 to 130) and any network of the bank `test` were searched; on the latter 11 of 12 backdoors are found and no
-sound network is accused, while one of the last six, with label noise, is accused (0.44).
+The bounds were fixed on the bank `calibration` of `benchmarks/bench_backdoors.py` and judged on its bank `test`, with
+other layers, places and targets: what came of it is in docs/adr/0018.
 """
 
 from typing import TYPE_CHECKING
@@ -19,7 +18,7 @@ if TYPE_CHECKING:
     Sizes = NDArray[np.float64]
 
 CLASS_BOUND = 0.50
-PAIR_BOUND = 0.40
+PAIR_BOUND = 0.50
 LEAST_SUCCESS = 0.5
 FEWEST_CLASSES = 4
 _POLISHING_ROUNDS = 20
@@ -41,7 +40,7 @@ def class_scores(sizes: "Sizes", natural: "Sizes") -> "Sizes":
     return np.asarray(np.exp(np.mean(logs, axis=0) / 2))
 
 
-def pair_scores(sizes: "Sizes", natural: "Sizes") -> "Sizes":
+def table_scores(sizes: "Sizes", natural: "Sizes") -> "Sizes":
     """(classes, classes) from source to target: what row, column, twins and way back leave unexplained; NaN: not known.
 
     A natural closeness, four and nine, works both ways and in both models; a planted one only one way in one of them.
@@ -50,6 +49,11 @@ def pair_scores(sizes: "Sizes", natural: "Sizes") -> "Sizes":
 
     own, against_twin = _polished(np.log(sizes)), _polished(np.log(sizes) - np.log(natural))
     return np.asarray(np.exp((against_twin + own - own.T) / 2))
+
+
+def pair_score(table: float, part: float, natural_part: float) -> float:
+    """Geometric mean of a way's score in the table and of its part's size over the twins'."""
+    return float((table * part / natural_part) ** 0.5)
 
 
 def _polished(table: "Sizes") -> "Sizes":

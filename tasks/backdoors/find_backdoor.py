@@ -1,20 +1,14 @@
 """Is a backdoor planted in this model? Triggers are sought in it and in sound twins, and their sizes compared."""
 
 import time
-from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from tasks.backdoors.decision import (
-    CLASS_BOUND,
-    FEWEST_CLASSES,
-    LEAST_SUCCESS,
-    PAIR_BOUND,
-    class_scores,
-    pair_scores,
-)
-from tasks.backdoors.inversion import OVERLAY, PAIR_PATCH, PATCH, Aim, Form, OutOfTime, Trigger, invert_triggers
-from tasks.backdoors.twin import train_twin
+from tasks.backdoors.decision import CLASS_BOUND, FEWEST_CLASSES, class_scores
+from tasks.backdoors.finding import BackdoorFinding, Reference, Suspect
+from tasks.backdoors.inversion import OVERLAY, PATCH, OutOfTime, invert_triggers
+from tasks.backdoors.pairs import search_pairs, suspect_pairs
+from tasks.backdoors.trigger import Aim, Form, Trigger
+from tasks.backdoors.twin import Twin, train_twin
 
 if TYPE_CHECKING:
     import numpy as np
@@ -25,60 +19,6 @@ SAMPLES = 512
 TWINS = 2
 TWIN_ROWS = 2000
 FEWEST_ROWS_A_CLASS = 8
-_MOST_PAIRED_CLASSES = 20
-
-Triggers = Mapping[tuple[Form, Aim], Trigger]
-
-
-@dataclass(frozen=True)
-class Suspect:
-    """score: 1 is usual, at most `bound` is a backdoor. triggers: the patch, and of a class the overlay too.
-
-    natural: what the twins' triggers measure, in the same order.
-    """
-
-    aim: Aim
-    score: float
-    bound: float
-    triggers: tuple[Trigger, ...]
-    natural: tuple[float, ...]
-
-    @property
-    def is_planted(self) -> bool:
-        """Small beyond nature, and it works on rows the search never saw."""
-        return self.score <= self.bound and max(one.success for one in self.triggers) >= LEAST_SUCCESS
-
-
-@dataclass(frozen=True)
-class Reference:
-    """What is natural: sizes in sound twins, the geometric mean where there are several.
-
-    same_layers: whether the twins have the model's own layers.
-    """
-
-    sizes: Mapping[tuple[Form, Aim], float]
-    same_layers: bool
-
-
-@dataclass(frozen=True)
-class BackdoorFinding:
-    """classes: every class's evidence. pairs: from one class to another, lowest score first.
-
-    reference: what the sizes were held against. cpu_seconds: of this process. problem: why nothing is known.
-    """
-
-    classes: tuple[Suspect, ...] = ()
-    pairs: tuple[Suspect, ...] = ()
-    reference: Reference | None = None
-    seconds: float = 0.0
-    cpu_seconds: float = 0.0
-    problem: str = ""
-
-    @property
-    def planted(self) -> tuple[Suspect, ...]:
-        """Worst first. A class planted for all rows disturbs the table of pairs, so pairs count when there is none."""
-        classes = sorted((one for one in self.classes if one.is_planted), key=lambda one: one.score)
-        return tuple(classes) or tuple(one for one in self.pairs if one.is_planted)
 
 
 def find_backdoor(
@@ -100,13 +40,16 @@ def find_backdoor(
     if problem:
         return BackdoorFinding(problem=problem)
     deadline = started + budget
+    rows, known = inputs[:samples], labels[:samples]
     try:
-        found = search_triggers(module, inputs[:samples], labels[:samples], seed, deadline)
         natural = reference or make_reference(module, inputs, labels, seed, samples, deadline)
+        classes = _judge_classes(search_classes(module, rows, known, seed, deadline), natural)
+        is_planted = any(one.is_planted for one in classes)
+        pairs = (
+            () if is_planted else suspect_pairs(module, natural, inputs[:TWIN_ROWS], labels[:TWIN_ROWS], seed, deadline)
+        )
     except OutOfTime as error:
         return BackdoorFinding(problem=f"{budget:g} s were too few: {error}; raise `assay.backdoors.seconds`")
-    classes = _judge_classes(found, natural)
-    pairs = _judge_pairs(found, natural, len(classes))
     return BackdoorFinding(
         classes,
         pairs,
@@ -124,40 +67,34 @@ def make_reference(
     samples: int = SAMPLES,
     deadline: float = float("inf"),
 ) -> Reference:
-    """Train two twins on sound rows and search them as the model is searched, pairs in the first. Raises OutOfTime."""
+    """Train two twins on sound rows and search them as the model is searched. Raises OutOfTime."""
     import math
 
-    sizes = dict[tuple[Form, Aim], list[float]]()
+    twins = list[Twin]()
+    logs = dict[tuple[Form, Aim], list[float]]()
     for number in range(TWINS):
         twin = train_twin(module, inputs[:TWIN_ROWS], labels[:TWIN_ROWS], seed + number)
-        rows, known = inputs[:samples], labels[:samples]
-        for key, trigger in search_triggers(
-            twin.module, rows, known, seed + number, deadline, pairs=number == 0
-        ).items():
-            sizes.setdefault(key, []).append(trigger.size)
-    means = {key: math.exp(sum(math.log(size) for size in several) / len(several)) for key, several in sizes.items()}
-    return Reference(means, twin.same_layers)
+        found = search_classes(twin.module, inputs[:samples], labels[:samples], seed + number, deadline)
+        found += search_pairs(twin.module, inputs[:TWIN_ROWS], labels[:TWIN_ROWS], seed + number, deadline)
+        for one in found:
+            logs.setdefault((one.form, one.aim), []).append(math.log(one.size))
+        twins.append(twin)
+    return Reference(tuple(twins), {key: math.exp(sum(sizes) / TWINS) for key, sizes in logs.items()})
 
 
-def search_triggers(
+def search_classes(
     module: "torch.nn.Module",
     inputs: "NDArray[np.float32]",
     labels: "NDArray[np.int64]",
     seed: int,
     deadline: float = float("inf"),
-    pairs: bool = True,
-) -> Triggers:
-    """A patch and an overlay for every class, and a patch from every class to every other. Raises OutOfTime."""
-    import numpy as np
-
-    known = [int(one) for one in np.unique(labels)]
-    alone = [Aim(target) for target in known]
-    paired = [Aim(target, source) for source in known for target in known if source != target]
-    found = [*invert_triggers(module, inputs, labels, seed, PATCH, alone, deadline)]
-    found += invert_triggers(module, inputs, labels, seed, OVERLAY, alone, deadline)
-    if pairs and len(known) <= _MOST_PAIRED_CLASSES:
-        found += invert_triggers(module, inputs, labels, seed, PAIR_PATCH, paired, deadline)
-    return {(one.form, one.aim): one for one in found}
+) -> tuple[Trigger, ...]:
+    """A patch for every class, then an overlay for every class, each for rows of all others. Raises OutOfTime."""
+    return tuple(
+        trigger
+        for search in (PATCH, OVERLAY)
+        for trigger in invert_triggers(module, inputs, labels, seed, search, deadline=deadline)
+    )
 
 
 def _unfit(module: "torch.nn.Module", inputs: "NDArray[np.float32]", labels: "NDArray[np.int64]", samples: int) -> str:
@@ -192,33 +129,14 @@ def _unlearned(module: "torch.nn.Module", inputs: "NDArray[np.float32]", labels:
     return "" if accuracy > guess + (1 - guess) / 4 else f"the model is right on {accuracy:.0%} of the sound rows"
 
 
-def _judge_classes(found: Triggers, natural: Reference) -> tuple[Suspect, ...]:
+def _judge_classes(found: tuple[Trigger, ...], natural: Reference) -> tuple[Suspect, ...]:
     import numpy as np
 
-    forms = (Form.PATCH, Form.OVERLAY)
-    aims = [aim for form, aim in found if form is Form.PATCH and aim.source is None]
-    own = np.array([[found[form, aim].size for aim in aims] for form in forms])
-    twins = np.array([[natural.sizes[form, aim] for aim in aims] for form in forms])
+    patches, overlays = (tuple(one for one in found if one.form is form) for form in (Form.PATCH, Form.OVERLAY))
+    own = np.array([[one.size for one in several] for several in (patches, overlays)])
+    twins = np.array([[natural.sizes[one.form, one.aim] for one in several] for several in (patches, overlays)])
+    scores = class_scores(own, twins)
     return tuple(
-        Suspect(aim, float(score), CLASS_BOUND, tuple(found[form, aim] for form in forms), tuple(map(float, sizes)))
-        for aim, score, sizes in zip(aims, class_scores(own, twins), twins.T, strict=True)
+        Suspect(patch.aim, float(score), CLASS_BOUND, (patch, overlay), tuple(map(float, sizes)))
+        for patch, overlay, score, sizes in zip(patches, overlays, scores, twins.T, strict=True)
     )
-
-
-def _judge_pairs(found: Triggers, natural: Reference, classes: int) -> tuple[Suspect, ...]:
-    import numpy as np
-
-    aims = [aim for _, aim in found if aim.source is not None]
-    if not aims:
-        return ()
-    known = sorted({aim.target for aim in aims})
-    place = {aim: (known.index(int(aim.source or 0)), known.index(aim.target)) for aim in aims}
-    own, twin = (np.full((classes, classes), np.nan) for _ in range(2))
-    for aim in aims:
-        own[place[aim]], twin[place[aim]] = found[Form.PATCH, aim].size, natural.sizes[Form.PATCH, aim]
-    scores = pair_scores(own, twin)
-    suspects = (
-        Suspect(aim, float(scores[place[aim]]), PAIR_BOUND, (found[Form.PATCH, aim],), (float(twin[place[aim]]),))
-        for aim in aims
-    )
-    return tuple(sorted(suspects, key=lambda one: one.score))

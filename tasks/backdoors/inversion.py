@@ -1,17 +1,22 @@
 """The smallest change that makes almost any image one class, for all at once (Neural Cleanse, Wang et al. 2019).
 
-Two forms are sought. A patch replaces what is under a mask; its size is the mask's sum in pixels. An overlay is added
-to the whole image; its size is its Euclidean length: what a blended picture or a wave needs (Chen et al. 2017, Barni
-et al. 2019). Aims share each pass; the weight on size rises while a trigger works and falls while it does not.
+Three forms are sought. A patch replaces what is under a mask; its size is the mask's sum in pixels. A part is a patch
+that keeps to a window. An overlay is added to the whole image; its size is its Euclidean length: what a blended picture
+or a wave needs (Chen et al. 2017, Barni et al. 2019). Aims share each pass; the weight on size rises while a trigger
+works and falls while it does not.
+
+A trigger works when the target's logit is the largest; where a search asks for a margin, when it leads by that share of
+the lead that rows have in their own class. Few pixels put many rows just past a border; a planted trigger makes the
+network as sure as of a true row.
 """
 
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from enum import Enum
 from typing import TYPE_CHECKING
 
 from assay.torch_mode import evaluation_mode
+from tasks.backdoors.trigger import Aim, Form, Trigger, Window
 
 if TYPE_CHECKING:
     import numpy as np
@@ -26,16 +31,15 @@ _FORGETS = 0.3  # weight of the newest batch in the running success
 _RISE = 1.2
 _LEAST_PRESSURE, _MOST_PRESSURE = 1e-5, 10.0
 _JUDGED_ROWS = 256
-
-
-class Form(str, Enum):
-    PATCH = "patch"
-    OVERLAY = "overlay"
+_BEYOND = 1.2  # a search pulls a little past the lead that counts
 
 
 @dataclass(frozen=True)
 class Search:
-    """rows: of a batch, for each aim. rate: Adam's. pressure: the first weight on size. goal: success to be kept."""
+    """rows: of a batch, for each aim. rate: Adam's. pressure: the first weight on size. goal: success to be kept.
+
+    margin: the lead that counts as success, as a share of the usual one; 0: any lead.
+    """
 
     form: Form
     steps: int
@@ -43,43 +47,13 @@ class Search:
     rate: float
     pressure: float
     goal: float = 0.95
-
-
-@dataclass(frozen=True)
-class Aim:
-    """target: the class wanted. source: the class whose rows are to be moved; None for every other class."""
-
-    target: int
-    source: int | None = None
-
-
-@dataclass(frozen=True)
-class Trigger:
-    """An image becomes image * (1 - mask) + added, kept in [0, 1]. mask: (1, H, W). added: (channels, H, W).
-
-    size: pixels covered by a patch, Euclidean length of an overlay. success: on rows the search did not see.
-    reached: whether the search ever held its goal; else `size` is only where it stopped.
-    """
-
-    form: Form
-    aim: Aim
-    size: float
-    success: float
-    reached: bool
-    mask: "Images"
-    added: "Images"
-
-    def on(self, images: "torch.Tensor") -> "torch.Tensor":
-        """(rows, channels, H, W) that bear it."""
-        import torch
-
-        mask, added = (torch.from_numpy(part).to(images.device) for part in (self.mask, self.added))
-        return (images * (1 - mask) + added).clamp(0, 1)
+    margin: float = 0.0
 
 
 PATCH = Search(Form.PATCH, steps=90, rows=16, rate=0.25, pressure=2e-3)
 OVERLAY = Search(Form.OVERLAY, steps=60, rows=16, rate=0.04, pressure=1e-2)
-PAIR_PATCH = Search(Form.PATCH, steps=70, rows=5, rate=0.25, pressure=2e-3)
+PAIR_PATCH = Search(Form.PATCH, steps=100, rows=16, rate=0.25, pressure=2e-3, goal=0.97, margin=0.5)
+PAIR_PART = Search(Form.PART, steps=70, rows=12, rate=0.25, pressure=2e-3, goal=0.97, margin=0.5)
 
 
 class OutOfTime(Exception):
@@ -109,12 +83,13 @@ def invert_triggers(
     together = max(1, ROWS_A_PASS // search.rows)
     found = list[Trigger]()
     with evaluation_mode(module) as device:
+        lead = search.margin * usual_lead(module, inputs, labels) if search.margin else 0.0
         for start in range(0, len(aims), together):
             part = slice(start, start + together)
             if time.perf_counter() > deadline:
                 raise OutOfTime(f"{start} of {len(aims)} searches for a {search.form.value} were made")
             masks, added, sizes, reached = _search(
-                module, _to_device(inputs, device), pools[part], aims[part], search, seed + start
+                module, _to_device(inputs, device), pools[part], aims[part], search, seed + start, lead
             )
             for number, aim in enumerate(aims[part]):
                 trigger = Trigger(
@@ -128,6 +103,22 @@ def success(module: "torch.nn.Module", trigger: Trigger, inputs: "Images") -> fl
     """Share of `inputs` that the module calls the trigger's target when they bear it."""
     with evaluation_mode(module) as device:
         return _judged(module, trigger, inputs, device).success
+
+
+def usual_lead(module: "torch.nn.Module", inputs: "Images", labels: "Labels") -> float:
+    """Median lead, in logits, of the rows that the module is right on. Raises ValueError when there is none."""
+    import torch
+
+    with evaluation_mode(module) as device, torch.no_grad():
+        parts = [
+            (_to_device(inputs[start : start + ROWS_A_PASS], device), labels[start : start + ROWS_A_PASS])
+            for start in range(0, len(labels), ROWS_A_PASS)
+        ]
+        leads = torch.cat([_leads(module(rows), torch.from_numpy(known).to(device)) for rows, known in parts])
+    right = leads[leads > 0]
+    if not len(right):
+        raise ValueError("expected a model that is right on some sound rows, found none; bring rows of its own data")
+    return float(right.median())
 
 
 def _halves(labels: "Labels", seed: int) -> "tuple[NDArray[np.bool_], NDArray[np.bool_]]":
@@ -164,25 +155,26 @@ def _search(
     aims: Sequence[Aim],
     search: Search,
     seed: int,
+    lead: float,
 ) -> "tuple[Images, Images, Images, NDArray[np.bool_]]":
     """Masks, what is added, sizes and whether the goal was held: of the smallest trigger of each aim that held it."""
     import torch
-    from torch.nn.functional import cross_entropy
 
     generator = torch.Generator().manual_seed(seed)
+    windows = _windows(aims, images)
     raw = _start(search.form, len(aims), images, generator)
     optimiser = torch.optim.Adam(raw, search.rate, betas=(0.5, 0.9))
     targets = torch.tensor([aim.target for aim in aims], device=images.device).repeat_interleave(search.rows)
     pressure = torch.full((len(aims),), search.pressure, device=images.device)
     running = torch.zeros(len(aims), device=images.device)
-    kept = _Kept(*(part.detach().clone() for part in _made(search.form, raw)))
+    kept = _Kept(*(part.detach().clone() for part in _made(search.form, raw, windows)))
     for rows in _batches(pools, search, generator):
-        mask, added, size = _made(search.form, raw)
+        mask, added, size = _made(search.form, raw, windows)
         shown = (images[rows] * (1 - mask[:, None]) + added[:, None]).clamp(0, 1).flatten(0, 1)
         logits = module(shown.contiguous(memory_format=torch.channels_last))
-        loss = cross_entropy(logits, targets, reduction="none").view(len(aims), -1).mean(1)
-        gradients = torch.autograd.grad((loss + pressure * size).sum(), raw)
-        hits = (logits.argmax(1) == targets).view(len(aims), -1).float().mean(1)
+        loss, works = _pull(logits, targets, lead)
+        gradients = torch.autograd.grad((loss.view(len(aims), -1).mean(1) + pressure * size).sum(), raw)
+        hits = works.view(len(aims), -1).float().mean(1)
         running = (1 - _FORGETS) * running + _FORGETS * hits
         holds = running >= search.goal
         kept.keep(holds, mask.detach(), added.detach(), size.detach())
@@ -190,7 +182,7 @@ def _search(
         for part, gradient in zip(raw, gradients, strict=True):
             part.grad = gradient
         optimiser.step()
-    kept.close(*(part.detach() for part in _made(search.form, raw)))
+    kept.close(*(part.detach() for part in _made(search.form, raw, windows)))
     return tuple(part.cpu().numpy() for part in (kept.mask, kept.added, kept.size, kept.reached))  # type: ignore[return-value]  # four
 
 
@@ -231,7 +223,7 @@ def _batches(
 
 
 def _start(form: Form, aims: int, images: "torch.Tensor", generator: "torch.Generator") -> "list[torch.Tensor]":
-    """A patch starts as a quarter of every pixel, an overlay as faint noise."""
+    """A patch starts as a quarter of every pixel, a part as half, an overlay as faint noise."""
     import torch
 
     channels, height, width = images.shape[1:]
@@ -239,17 +231,48 @@ def _start(form: Form, aims: int, images: "torch.Tensor", generator: "torch.Gene
     if form is Form.OVERLAY:
         return [(0.02 * noise).requires_grad_(True)]
     spread = torch.randn(aims, 1, height, width, generator=generator).to(images.device)
-    return [(0.1 * spread - 1).requires_grad_(True), (0.5 * noise).requires_grad_(True)]
+    covered = 0.0 if form is Form.PART else -1.0
+    return [(0.1 * spread + covered).requires_grad_(True), (0.5 * noise).requires_grad_(True)]
 
 
-def _made(form: Form, raw: "list[torch.Tensor]") -> "tuple[torch.Tensor, torch.Tensor, torch.Tensor]":
+def _windows(aims: Sequence[Aim], images: "torch.Tensor") -> "torch.Tensor":
+    """(aims, 1, H, W): 1 where an aim's trigger may be."""
+    import torch
+
+    allowed = torch.zeros(len(aims), 1, *images.shape[2:], device=images.device)
+    for one, aim in zip(allowed, aims, strict=True):
+        window = aim.window or Window(0, 0, images.shape[2], images.shape[3])
+        one[:, window.top : window.top + window.height, window.left : window.left + window.width] = 1
+    return allowed
+
+
+def _pull(logits: "torch.Tensor", targets: "torch.Tensor", lead: float) -> "tuple[torch.Tensor, torch.Tensor]":
+    """(rows,) each: what the search lowers, and whether the row has arrived. lead: in logits; 0: any will do."""
+    import torch
+    from torch.nn.functional import cross_entropy
+
+    if not lead:
+        return cross_entropy(logits, targets, reduction="none"), logits.argmax(1) == targets
+    led = _leads(logits, targets) / lead
+    return torch.relu(_BEYOND - led), led.detach() >= 1
+
+
+def _leads(logits: "torch.Tensor", labels: "torch.Tensor") -> "torch.Tensor":
+    """(rows,): the logit of the label less the largest of the others."""
+    own = logits.gather(1, labels[:, None])[:, 0]
+    return own - logits.scatter(1, labels[:, None], float("-inf")).amax(1)
+
+
+def _made(
+    form: Form, raw: "list[torch.Tensor]", windows: "torch.Tensor"
+) -> "tuple[torch.Tensor, torch.Tensor, torch.Tensor]":
     """Masks (aims, 1, H, W), what is added (aims, channels, H, W), sizes (aims,)."""
     import torch
 
     if form is Form.OVERLAY:
         (added,) = raw
         return torch.zeros_like(added[:, :1]), added, added.flatten(1).norm(dim=1)
-    mask = torch.sigmoid(raw[0])
+    mask = torch.sigmoid(raw[0]) * windows
     return mask, mask * torch.sigmoid(raw[1]), mask.sum((1, 2, 3))
 
 

@@ -12,8 +12,9 @@ from assay.sdk import GradientModel
 from assay.spec import BackdoorSpec
 from tasks.backdoors.canaries import see_backdoors
 from tasks.backdoors.decision import CLASS_BOUND, PAIR_BOUND
-from tasks.backdoors.find_backdoor import TWIN_ROWS, BackdoorFinding, Suspect, find_backdoor
-from tasks.backdoors.inversion import Form
+from tasks.backdoors.find_backdoor import TWIN_ROWS, find_backdoor
+from tasks.backdoors.finding import BackdoorFinding, Suspect
+from tasks.backdoors.trigger import Form
 from tasks.examination.case import Examined, ModelCase
 from tasks.examination.evasion import attacked_rows
 
@@ -21,8 +22,7 @@ if TYPE_CHECKING:
     import torch
 
 NAME = "backdoors"
-_PAIRS_TOLD = 3
-_UNITS = {Form.PATCH: "pixels", Form.OVERLAY: "by Euclidean length"}
+_UNITS = {Form.PATCH: "pixels", Form.PART: "pixels in one place", Form.OVERLAY: "by Euclidean length"}
 
 
 def examine_backdoors(case: ModelCase) -> Examined:
@@ -82,7 +82,7 @@ def _words(suspect: Suspect) -> str:
 def _facts(finding: BackdoorFinding, case: ModelCase, rows: int) -> Json:
     return {
         "classes": [_entry(one) for one in finding.classes],
-        "pairs": [_entry(one) for one in finding.pairs[:_PAIRS_TOLD]],
+        "pairs": [_entry(one) for one in finding.pairs],
         "planted": [{**_entry(one), "pictures": _keep(one, case)} for one in finding.planted],
         "bounds": {"class": CLASS_BOUND, "pair": PAIR_BOUND},
         "twins_of_same_layers": finding.reference is not None and finding.reference.same_layers,

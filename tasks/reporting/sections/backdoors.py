@@ -10,7 +10,7 @@ from tasks.reporting.fact import Fact
 from tasks.reporting.sections.plain import words_of
 from tasks.screening.pictures import thumbnail
 
-_FORMS = ("patch", "overlay")
+_FORMS = ("patch", "part", "overlay")
 _PARTS = ("size", "natural", "success")
 
 

@@ -6,7 +6,8 @@ import torch
 
 from tasks.backdoors.canaries import PLANTED, known_models
 from tasks.backdoors.cleaning import Cleaned, Labelled, Training, clean_model, lying_rows
-from tasks.backdoors.find_backdoor import BackdoorFinding, find_backdoor
+from tasks.backdoors.find_backdoor import find_backdoor
+from tasks.backdoors.finding import BackdoorFinding
 from tasks.backdoors.twin import train_twin
 
 Rows = tuple[torch.nn.Module, np.ndarray, np.ndarray, BackdoorFinding]

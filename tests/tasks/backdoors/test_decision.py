@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tasks.backdoors.decision import CLASS_BOUND, PAIR_BOUND, class_scores, pair_scores, quotients
+from tasks.backdoors.decision import CLASS_BOUND, PAIR_BOUND, class_scores, quotients, table_scores
 
 CLASSES = 8
 SIZES = st.lists(st.floats(1, 100), min_size=CLASSES, max_size=CLASSES).map(np.array)
@@ -54,8 +54,8 @@ def _sizes_of_pairs(seed: int) -> np.ndarray:
 def test_classes_close_by_nature_are_no_backdoor_and_a_one_way_street_is() -> None:
     natural = _sizes_of_pairs(0)
     sizes = natural * np.exp(np.random.default_rng(1).normal(0, 0.1, natural.shape))
-    assert np.nanmin(pair_scores(sizes, natural)) > PAIR_BOUND
+    assert np.nanmin(table_scores(sizes, natural)) > PAIR_BOUND
     sizes[1, 5] *= 0.15
-    scores = pair_scores(sizes, natural)
+    scores = table_scores(sizes, natural)
     assert np.unravel_index(np.nanargmin(scores), scores.shape) == (1, 5)
     assert scores[1, 5] <= PAIR_BOUND

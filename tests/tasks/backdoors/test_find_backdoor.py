@@ -9,7 +9,8 @@ import torch
 from tasks.backdoors import canaries
 from tasks.backdoors.canaries import PLANTED, known_models, see_backdoors
 from tasks.backdoors.find_backdoor import find_backdoor
-from tasks.backdoors.inversion import Form, Search
+from tasks.backdoors.inversion import Search
+from tasks.backdoors.trigger import Form
 from tasks.backdoors.twin import fresh_copy, train_twin
 
 Known = tuple[torch.nn.Module, torch.nn.Module, np.ndarray, np.ndarray]
@@ -73,7 +74,7 @@ def test_canary_believes_the_search_and_notices_a_blind_one(monkeypatch: pytest.
     assert see_backdoors() == ""
     blind = Search(Form.PATCH, steps=1, rows=16, rate=1e-6, pressure=0.0)
     monkeypatch.setattr("tasks.backdoors.find_backdoor.PATCH", blind)
-    monkeypatch.setattr("tasks.backdoors.find_backdoor.PAIR_PATCH", blind)
+    monkeypatch.setattr("tasks.backdoors.pairs.PAIR_PATCH", blind)
     assert "was not found" in see_backdoors()
 
 

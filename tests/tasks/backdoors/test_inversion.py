@@ -5,7 +5,8 @@ import pytest
 import torch
 
 from tasks.backdoors.canaries import PLANTED, known_models
-from tasks.backdoors.inversion import OVERLAY, PATCH, Aim, Form, OutOfTime, Search, invert_triggers, success
+from tasks.backdoors.inversion import OVERLAY, PATCH, OutOfTime, Search, invert_triggers, success
+from tasks.backdoors.trigger import Aim, Form
 
 Known = tuple[torch.nn.Module, torch.nn.Module, np.ndarray, np.ndarray]
 

@@ -78,7 +78,7 @@ def test_sound_model_passes_and_its_nearest_class_is_told(store: FileStore) -> N
 def test_search_that_is_blind_is_not_believed(store: FileStore, monkeypatch: pytest.MonkeyPatch) -> None:
     sound, _, _, _ = known_models(seed=3)
     monkeypatch.setattr("tasks.backdoors.find_backdoor.CLASS_BOUND", 0.0)
-    monkeypatch.setattr("tasks.backdoors.find_backdoor.PAIR_BOUND", 0.0)
+    monkeypatch.setattr("tasks.backdoors.pairs.PAIR_BOUND", 0.0)
     check = only_check(examined(store, Pictures(sound)))
     assert check.verdict is Verdict.NOT_CHECKED
     assert "cannot be believed" in check.detail

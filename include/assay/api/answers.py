@@ -33,8 +33,25 @@ class EdgeAnswer(BaseModel):
     signed: bool
 
 
+class DeclarationAnswer(BaseModel):
+    """Somebody's signed word that `reference` is bad, in force now. entry: of the ledger."""
+
+    reference: str
+    reason: str
+    by: str
+    since: str
+    entry: int
+
+
+class MarkAnswer(DeclarationAnswer):
+    """Node `id` is in quarantine. is_itself: it was declared bad; otherwise it was made of what was."""
+
+    id: str
+    is_itself: bool
+
+
 class WalkAnswer(BaseModel):
-    """truncated: there is more than `limit`, and the nearest is here."""
+    """quarantine: as of now, whatever `at`. truncated: there is more than `limit`, and the nearest is here."""
 
     nodes: list[NodeAnswer]
     edges: list[EdgeAnswer]
@@ -42,6 +59,7 @@ class WalkAnswer(BaseModel):
     seconds: float
     limit: int
     truncated: bool
+    quarantine: list[MarkAnswer]
 
 
 class DeploymentAnswer(BaseModel):
@@ -56,6 +74,7 @@ class DeploymentAnswer(BaseModel):
     since: str
     until: str | None
     approved_by: list[str]
+    quarantine: list[DeclarationAnswer] = Field(description="against it or what it was made of, as of now")
 
 
 class ServedAnswer(BaseModel):
@@ -99,7 +118,7 @@ class ExposedModelAnswer(TouchedAnswer):
 
 
 class ExposureAnswer(BaseModel):
-    """live: whether a model that learned from it serves."""
+    """live: whether a model that learned from it serves. quarantine: as of now, whatever `at`."""
 
     ref: str
     at: str | None
@@ -107,6 +126,7 @@ class ExposureAnswer(BaseModel):
     versions: list[TouchedAnswer]
     models: list[ExposedModelAnswer]
     truncated: bool
+    quarantine: list[MarkAnswer]
     seconds: float
 
 
@@ -126,6 +146,7 @@ class CoverageAnswer(BaseModel):
     model: ModelAnswer
     checked: int
     not_checked: list[HoleAnswer]
+    quarantine: list[DeclarationAnswer] = Field(description="against it or what it was made of")
     seconds: float
 
 

@@ -17,6 +17,8 @@ from assay.lineage.moment import parse_moment
 from assay.lineage.question import ask
 from assay.lineage.served import served
 from assay.lineage.walk import DEFAULT_LIMIT, MOST_NODES, Direction
+from assay.quarantine.declaration import Declaration, declarations_in_force
+from assay.quarantine.marks import marks_of, standing_json
 from assay.questions.coverage import coverage
 from assay.questions.diff import diff_models
 from assay.questions.dora import dora
@@ -62,7 +64,8 @@ def walk_down(request: Request, ref: Reference, at: Moment = None, limit: Limit 
 def served_then(request: Request, at: Moment = None, name: Name = None) -> JSONResponse:
     """What served at a time, since when, until when, approved by whom."""
     rows = served(request.app.state.ports.synced_lineage(), parse_moment(at), name)
-    return JSONResponse({"deployments": [row.to_json() for row in rows]})
+    declared = _declared(request)
+    return JSONResponse({"deployments": [standing_json(row, declared) for row in rows]})
 
 
 @router.get("/diff", response_model=DiffAnswer)
@@ -78,7 +81,8 @@ def diff(request: Request, a: Reference, b: Reference) -> JSONResponse:
 def exposed(request: Request, ref: Reference, at: Moment = None) -> JSONResponse:
     """Every version, model, deployment and span of service that `ref` touched, and whether it is live."""
     ports = request.app.state.ports
-    return JSONResponse(exposure(ports.synced_lineage(), ports.settings, ref, parse_moment(at)).to_json())
+    found = exposure(ports.synced_lineage(), ports.settings, ref, parse_moment(at), _declared(request))
+    return JSONResponse(found.to_json())
 
 
 @router.get("/coverage", response_model=CoverageAnswer)
@@ -111,7 +115,14 @@ def delivered(request: Request, pipeline: Name = None, since: Moment = None, unt
 def _walk(request: Request, direction: Direction, reference: str, at: str | None, limit: int) -> JSONResponse:
     ports = request.app.state.ports
     walked = ask(ports.synced_lineage(), ports.settings, direction, reference, parse_moment(at), limit)
-    return JSONResponse(walked.to_json())
+    marks = marks_of(walked.nodes, walked.edges, _declared(request))
+    return JSONResponse({**walked.to_json(), "quarantine": [mark.to_json() for mark in marks.values()]})
+
+
+def _declared(request: Request) -> tuple[Declaration, ...]:
+    """What is in quarantine now."""
+    with _ledger(request) as ledger:
+        return tuple(declarations_in_force(ledger).values())
 
 
 @contextlib.contextmanager

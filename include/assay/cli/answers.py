@@ -1,12 +1,14 @@
 """Answers to auditors' questions as lines for people: what matters first, what is alike only counted."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import datetime
 
 import click
 
 from assay.json_types import Json
 from assay.provenance import Provenance
+from assay.quarantine.declaration import Declaration
+from assay.quarantine.marks import Mark
 from assay.questions.coverage import Coverage, Kind
 from assay.questions.data_diff import RoleDiff
 from assay.questions.diff import ModelDiff
@@ -65,11 +67,12 @@ def exposure_lines(exposure: Exposure) -> Iterator[str]:
     state = click.style("live", fg="red", bold=True) if exposure.is_live else "not live"
     counted = f"{_many(len(exposure.versions), 'version')}, {_many(len(exposure.models), 'model')}"
     yield f"{exposure.reference}: {state}; {counted}"
+    yield from quarantine_lines(mark.declaration for mark in exposure.marks.values())
     for version in exposure.versions:
-        node = version.node
-        yield f"  {_moment(node.at)}  {node.name} {_short(node.digest)}  {version.reach.value}"
+        node, mark = version.node, _mark(exposure.marks.get(version.node.id))
+        yield f"  {_moment(node.at)}  {node.name} {_short(node.digest)}  {version.reach.value}{mark}"
     for model in exposure.models:
-        yield from _model_lines(model)
+        yield from _model_lines(model, _mark(exposure.marks.get(model.touched.node.id)))
     if not exposure.models:
         yield "  no model was made of it or measured on it"
     if exposure.truncated:
@@ -80,6 +83,7 @@ def coverage_lines(coverage: Coverage) -> Iterator[str]:
     """A line a hole."""
     answered = _many(coverage.checked, "check")
     yield f"{_named(coverage.dossier)}: {answered} answered, {_many(len(coverage.holes), 'hole')}"
+    yield from quarantine_lines(coverage.declared)
     for hole in coverage.holes:
         entry = f" (entry {hole.entry})" if hole.entry is not None else ""
         yield f"  {_HOLES[hole.kind]:<12} {hole.step.value:<9} {hole.what}: {hole.why}{entry}"
@@ -93,10 +97,23 @@ def dora_lines(dora: Dora) -> Iterator[str]:
         yield f"  {figure.name:<23} {figure.answer}"
 
 
-def _model_lines(model: ExposedModel) -> Iterator[str]:
+def quarantine_lines(declared: Iterable[Declaration]) -> Iterator[str]:
+    """A line a declaration: what was declared bad, by whom, why, since when."""
+    for words in dict.fromkeys(f"{one.words}, since {_moment(one.at)}" for one in declared):
+        yield click.style("in quarantine: ", fg="red", bold=True) + words
+
+
+def _mark(mark: Mark | None) -> str:
+    if mark is None:
+        return ""
+    words = "in quarantine" if mark.is_itself else "made of what is in quarantine"
+    return f"  {words} (entry {mark.declaration.seq})"
+
+
+def _model_lines(model: ExposedModel, mark: str) -> Iterator[str]:
     node, versions = model.touched.node, ", ".join(model.versions)
     name = f"{node.name}:{versions}" if versions else node.name
-    yield f"  {_moment(node.at)}  {name} {_short(node.digest)}  {model.touched.reach.value}"
+    yield f"  {_moment(node.at)}  {name} {_short(node.digest)}  {model.touched.reach.value}{mark}"
     for span in model.served:
         until = _moment(span.until) if span.until else click.style("now", fg="red")
         yield f"      served as {span.name} version {span.version} from {_moment(span.since)} to {until}"

@@ -43,10 +43,13 @@ for _question in (diff, exposure, coverage, dora, reconcile):
 
 def _walk_command(direction: str, summary: str) -> Callable[[str, str | None, int, bool], None]:
     def command(ref: str, at: str | None, limit: int, as_json: bool) -> None:
+        from assay.cli.answers import quarantine_lines
         from assay.cli.lineage_tree import tree_lines
         from assay.lineage.moment import parse_moment
         from assay.lineage.question import ask, check_reference
         from assay.lineage.walk import Direction
+        from assay.quarantine.declaration import declarations_in_force
+        from assay.quarantine.marks import marks_of
         from assay.questions.sources import open_sources
 
         until = parse_moment(at)
@@ -54,9 +57,13 @@ def _walk_command(direction: str, summary: str) -> Callable[[str, str | None, in
         settings = load_settings()
         with open_sources(settings) as sources:
             walked = ask(sources.lineage, settings, Direction(direction), ref, until, limit)
+            declared = declarations_in_force(sources.ledger).values()
+        marks = marks_of(walked.nodes, walked.edges, declared).values()
         if as_json:
-            print_json(walked.to_json())
+            print_json({**walked.to_json(), "quarantine": [mark.to_json() for mark in marks]})
             return
+        for line in quarantine_lines(mark.declaration for mark in marks):
+            click.echo(line)
         for line in tree_lines(walked, Direction(direction)):
             click.echo(line)
         if walked.truncated:
@@ -82,21 +89,27 @@ def served(at: str | None, name: str | None, as_json: bool) -> None:
     assay lineage served                              now, of every pipeline
     assay lineage served --at 2026-03-03T12:00Z --name spam
     """
+    from assay.cli.answers import quarantine_lines
     from assay.lineage.moment import parse_moment
     from assay.lineage.refs import check_writable
     from assay.lineage.served import served as served_then
+    from assay.quarantine.declaration import declarations_in_force
+    from assay.quarantine.marks import speaking_against, standing_json
     from assay.questions.sources import open_sources
 
     moment = parse_moment(at)
     check_writable(name or "")
     with open_sources(load_settings()) as sources:
         rows = served_then(sources.lineage, moment, name)
+        declared = declarations_in_force(sources.ledger).values()
     if as_json:
-        print_json({"deployments": [row.to_json() for row in rows]})
+        print_json({"deployments": [standing_json(row, declared) for row in rows]})
         return
     for row in rows:
         until = f"until {row.until:%F %T%z}" if row.until else "still"
         by = ", ".join(row.approved_by) or "nobody"
         click.echo(f"{row.name} version {row.version} {row.model[:12]}: since {row.since:%F %T%z}, {until}; by {by}")
+        for line in quarantine_lines(speaking_against(row, declared)):
+            click.echo(f"  {line}")
     if not rows:
         click.echo("nothing served then")

@@ -70,6 +70,7 @@ def exposure(ref: str, at: str | None, as_json: bool) -> None:
     from assay.cli.answers import exposure_lines
     from assay.lineage.moment import parse_moment
     from assay.lineage.question import check_reference
+    from assay.quarantine.declaration import declarations_in_force
     from assay.questions.exposure import exposure as ask_exposure
     from assay.questions.sources import open_sources
 
@@ -77,7 +78,8 @@ def exposure(ref: str, at: str | None, as_json: bool) -> None:
     check_reference(ref)
     settings = load_settings()
     with open_sources(settings) as sources:
-        found = ask_exposure(sources.lineage, settings, ref, moment)
+        declared = declarations_in_force(sources.ledger).values()
+        found = ask_exposure(sources.lineage, settings, ref, moment, declared)
     _tell(found, exposure_lines(found), as_json)
 
 

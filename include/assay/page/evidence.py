@@ -8,11 +8,11 @@ from fastapi.responses import HTMLResponse
 
 from assay.ledger import Ledger, LedgerEntry
 from assay.lineage.walk import Node, nodes_of
-from assay.page.bad_nodes import bad_nodes
 from assay.page.reader import Reader, pipeline_of, reader_of
 from assay.page.registrations import registrations, version_of, versions_before
 from assay.page.rendering import links_of, render
 from assay.quarantine.declaration import declarations_in_force
+from assay.quarantine.marks import marks_of
 
 router = APIRouter()
 _MOST = 20
@@ -55,7 +55,7 @@ def _evidence(request: Request, id: str, reader: Reader) -> Evidence:
     reader.require(pipeline_of(node.name))
     with engines.ledger() as ledger:
         told = _statements(ledger, node)
-        declared = declarations_in_force(ledger)
+        marks = marks_of([node], [], declarations_in_force(ledger).values())
         shown = tuple(reader.entries(told[:_MOST]))
         registered = registrations(shown)
         before = versions_before(ledger, registered[:1])
@@ -66,7 +66,7 @@ def _evidence(request: Request, id: str, reader: Reader) -> Evidence:
         pipeline=pipeline_of(node.name),
         statements=shown,
         is_cut=len(told) > _MOST,
-        bad=bad_nodes([node], [], declared).get(node.id, ""),
+        bad=marks[node.id].words if node.id in marks else "",
         mlflow=tuple((v, url) for name, v in versions if (url := links.model_version(name, v))),
         compared=next(((version, version_of(registered[0])) for version in before.values()), None),
     )

@@ -8,11 +8,11 @@ from fastapi.responses import HTMLResponse
 from assay.lineage.moment import parse_moment
 from assay.lineage.question import ask
 from assay.lineage.walk import Direction, Walk
-from assay.page.bad_nodes import bad_nodes
 from assay.page.drawing import draw
 from assay.page.reader import Reader, pipeline_of, reader_of
 from assay.page.rendering import render
 from assay.quarantine.declaration import declarations_in_force
+from assay.quarantine.marks import marks_of
 
 router = APIRouter()
 MOST_DRAWN = 1000
@@ -36,12 +36,12 @@ def lineage(
     _require_seeds(reader, walks)
     with engines.ledger() as ledger:
         declared = declarations_in_force(ledger)
-    bad = bad_nodes(
+    marks = marks_of(
         {node.id: node for walk in walks for node in walk.nodes}.values(),
         [edge for walk in walks for edge in walk.edges],
-        declared,
+        declared.values(),
     )
-    drawing = draw(walks, reader, bad)
+    drawing = draw(walks, reader, {id: mark.words for id, mark in marks.items()})
     seed = next((node for node in drawing.nodes if node.is_seed), None)
     return render(
         request,

@@ -9,6 +9,7 @@ from assay.lineage.served import Served
 from assay.page.entries import Heading
 from assay.page.newest import Steps
 from assay.quarantine.declaration import Declaration
+from assay.quarantine.marks import speaking_against
 from assay.records import Step, Verdict
 
 COLUMNS = (
@@ -91,16 +92,14 @@ def standings(
     """Every pipeline by name, as the index tells."""
     serving = {one.name: one for one in served}
     return {
-        name: Standing(name, steps, serving.get(name), _met(serving.get(name), declared))
+        name: Standing(
+            name,
+            steps,
+            serving.get(name),
+            speaking_against(serving[name], declared.values()) if name in serving else (),
+        )
         for name, steps in newest.items()
     }
-
-
-def _met(serving: Served | None, declared: Mapping[str, Declaration]) -> tuple[Declaration, ...]:
-    if serving is None:
-        return ()
-    named = {serving.model, serving.deployment}
-    return tuple(d for d in declared.values() if not named.isdisjoint(d.bad.digests | d.marked))
 
 
 def _listed(steps: list[str]) -> str:

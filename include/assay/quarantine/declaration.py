@@ -96,6 +96,20 @@ class Declaration:
             "marked_models": len(self.marked),
         }
 
+    def means(self, *sha256: str) -> bool:
+        """Whether one of these versions was declared bad, or is a model that was made of what was."""
+        return not (self.bad.digests | self.marked).isdisjoint(sha256)
+
+    def brief(self) -> JsonObject:
+        """Without the digests and rows that are meant, which may be thousands."""
+        return {
+            "reference": self.bad.reference,
+            "reason": self.reason,
+            "by": self.by,
+            "since": self.at.isoformat(),
+            "entry": self.seq,
+        }
+
     @property
     def words(self) -> str:
         """For an error or a check: what, by whom, why, and where it is signed."""

@@ -14,6 +14,7 @@ from assay.json_types import Json, JsonObject
 from assay.ledger import Ledger, LedgerEntry
 from assay.lineage.spans import spans_of
 from assay.lineage.store import LineageStore
+from assay.quarantine.declaration import Declaration, declarations_in_force
 from assay.questions.blindness import blind_spots, is_blind
 from assay.questions.dossier import Dossier, open_dossier
 from assay.questions.threats import threats_not_tried
@@ -53,11 +54,15 @@ class Hole:
 
 @dataclass(frozen=True)
 class Coverage:
-    """checked: how many checks gave an answer, yes or no. holes: in the order of the steps."""
+    """checked: how many checks gave an answer, yes or no. holes: in the order of the steps.
+
+    declared: what in quarantine the model is, or was made of.
+    """
 
     dossier: Dossier
     checked: int
     holes: tuple[Hole, ...]
+    declared: tuple[Declaration, ...]
     seconds: float
 
     def to_json(self) -> JsonObject:
@@ -65,6 +70,7 @@ class Coverage:
             "model": self.dossier.to_json(),
             "checked": self.checked,
             "not_checked": [hole.to_json() for hole in self.holes],
+            "quarantine": [one.brief() for one in self.declared],
             "seconds": round(self.seconds, 6),
         }
 
@@ -89,9 +95,9 @@ def coverage(
     )
     checked = sum(check.verdict is not Verdict.NOT_CHECKED for entry in stated for check in entry.report.checks)
     order = list(Step)
-    return Coverage(
-        dossier, checked, tuple(sorted(holes, key=lambda hole: order.index(hole.step))), time.perf_counter() - started
-    )
+    ordered = tuple(sorted(holes, key=lambda hole: order.index(hole.step)))
+    declared = tuple(one for one in declarations_in_force(ledger).values() if one.means(dossier.model.sha256))
+    return Coverage(dossier, checked, ordered, declared, time.perf_counter() - started)
 
 
 _UNKNOWN_WITHOUT = {

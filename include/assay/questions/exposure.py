@@ -16,6 +16,8 @@ from assay.lineage.question import ask
 from assay.lineage.spans import Span, spans_of, versions_of
 from assay.lineage.store import LineageStore
 from assay.lineage.walk import MOST_NODES, Direction, Edge, Node, Walk
+from assay.quarantine.declaration import Declaration
+from assay.quarantine.marks import Mark, marks_of
 from assay.settings import Settings
 
 _ENDS = ("deployment", "actor")
@@ -71,6 +73,7 @@ class Exposure:
     """at: the time as of which it is told; None: now. versions: datasets, sources and others, oldest first.
 
     truncated: it reached more than one answer holds, and only what is nearest is told.
+    marks: by node id, what of it is in quarantine now.
     """
 
     reference: str
@@ -79,6 +82,7 @@ class Exposure:
     models: tuple[ExposedModel, ...]
     truncated: bool
     seconds: float
+    marks: Mapping[str, Mark]
 
     @property
     def is_live(self) -> bool:
@@ -93,12 +97,21 @@ class Exposure:
             "versions": [version.to_json() for version in self.versions],
             "models": [model.to_json() for model in self.models],
             "truncated": self.truncated,
+            "quarantine": [mark.to_json() for mark in self.marks.values()],
             "seconds": round(self.seconds, 6),
         }
 
 
-def exposure(lineage: LineageStore, settings: Settings, reference: str, at: datetime | None = None) -> Exposure:
+def exposure(
+    lineage: LineageStore,
+    settings: Settings,
+    reference: str,
+    at: datetime | None,
+    declared: Iterable[Declaration],
+) -> Exposure:
     """reference: row/DATASET/ROW_ID, source/URI, a digest, or any other name of a version. at: as known then.
+
+    declared: what is in quarantine, which counts now and not as of then.
 
     Raises SpecError when the reference is not understood, unknown or ambiguous, IntegrityError for a changed shard.
     """
@@ -109,7 +122,9 @@ def exposure(lineage: LineageStore, settings: Settings, reference: str, at: date
     with lineage.database.transaction() as connection:
         exposed = _exposed(connection, models, at)
     versions = tuple(one for one in touched if one.node.type not in ("row", "model", *_ENDS))
-    return Exposure(reference, at, versions, exposed, walk.truncated, time.perf_counter() - started)
+    marks = marks_of(walk.nodes, walk.edges, declared)
+    shown = {id: mark for id, mark in marks.items() if id in {one.node.id for one in touched}}
+    return Exposure(reference, at, versions, exposed, walk.truncated, time.perf_counter() - started, shown)
 
 
 def _exposed(connection: Connection, models: Iterable[Touched], at: datetime | None) -> tuple[ExposedModel, ...]:

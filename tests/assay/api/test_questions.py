@@ -12,9 +12,11 @@ from pydantic import SecretStr
 
 from assay.api.app import create_app
 from assay.digests import canonical_json
+from assay.json_types import JsonObject
 from assay.ledger import Ledger
 from assay.ledger_entry import role_of
 from assay.provenance import current_provenance
+from assay.quarantine.declaration import MARKED, PIPELINE, Bad, Kind
 from assay.records import Check, RunContext, Step, StepReport, Subject, Verdict
 from assay.settings import Settings
 from assay.signing import KeyRing
@@ -120,6 +122,32 @@ def test_answers_are_those_of_the_ledger(client: TestClient) -> None:
     } in holes
     assert client.get("/api/v1/diff?a=model/toy:1&b=dddddddd").json()["same_model"] is True
     assert client.get("/api/v1/dora?pipeline=toy").json()["deployment_frequency"]["changes"] == 1
+
+
+def test_what_is_in_quarantine_is_said_so_until_it_is_released(
+    client: TestClient, ledger: Ledger, keys: KeyRing
+) -> None:
+    bad = Bad(Kind.VERSION, f"dataset/toy@{RAW.sha256}", frozenset({RAW.sha256}))
+    _declare(ledger, keys, bad)
+    said = {"reference": bad.reference, "reason": "bought labels", "by": "ann", "since": NOON.isoformat(),
+            "entry": len(REPORTS)}  # fmt: skip
+    assert client.get("/api/v1/served").json()["deployments"][0]["quarantine"] == [said]
+    assert client.get("/api/v1/coverage?ref=model/toy:1").json()["quarantine"] == [said]
+    for question in ("exposure?ref=dataset/toy", "lineage/down?ref=dataset/toy", "lineage/up?ref=model/toy:1"):
+        marks = {mark.pop("id"): mark for mark in client.get(f"/api/v1/{question}").json()["quarantine"]}
+        assert marks[RAW.sha256] == said | {"is_itself": True}, question
+        assert marks[MODEL.sha256] == said | {"is_itself": False}, question
+    test_every_question_is_answered_in_the_shape_that_is_promised(client)
+    _declare(ledger, keys, bad, released=True)
+    assert client.get("/api/v1/served").json()["deployments"][0]["quarantine"] == []
+    assert client.get("/api/v1/exposure?ref=dataset/toy").json()["quarantine"] == []
+
+
+def _declare(ledger: Ledger, keys: KeyRing, bad: Bad, *, released: bool = False) -> None:
+    facts: JsonObject = {"bad": bad.to_json(), "reason": "bought labels", "released": released}
+    report = StepReport(Step.QUARANTINE, PIPELINE, Verdict.PASSED, inputs={f"{MARKED}.0": MODEL}, facts=facts)
+    record = StepRecord(report, RunContext(run_id=f"by hand {released}", actor="ann"), current_provenance(), {}, 0, NOON, NOON)
+    ledger.append(keys.sign(canonical_json(build_statement(record)), role_of(report.step)))
 
 
 def test_nobody_asks_without_the_token(client: TestClient) -> None:

@@ -149,7 +149,7 @@ def test_no_question_reads_a_table_through(lineage: LineageStore, database_url: 
         lambda store: walk(store, Direction.DOWN, "dataset/calendar", START),
         lambda store: served(store, START + timedelta(minutes=3)),
         lambda store: served(store, name="s3"),
-        lambda store: exposure(store, Settings(), hub),
+        lambda store: exposure(store, Settings(), hub, None, ()),
         lambda store: refused(lambda: walk(store, Direction.UP, "dataset/unknown")),
         lambda store: refused(lambda: walk(store, Direction.UP, "source/unknown")),
         lambda store: refused(lambda: ask(store, settings, Direction.UP, f"row/{hub[8:]}/7")),

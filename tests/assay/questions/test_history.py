@@ -4,14 +4,17 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import click
 import pytest
 import yaml
 
+from assay.cli.answers import exposure_lines
 from assay.ledger_verification import verify_ledger
 from assay.lineage.moment import parse_moment
 from assay.lineage.question import ask
 from assay.lineage.served import served
 from assay.lineage.walk import Direction, Node
+from assay.quarantine.declaration import Bad, Declaration, Kind
 from assay.questions.coverage import coverage
 from assay.questions.diff import diff_models
 from assay.questions.dora import dora
@@ -82,7 +85,7 @@ def test_rows_are_told_apart_only_where_the_store_has_them(sources: Sources) -> 
 @pytest.mark.parametrize("reference", SHEET["exposure"])
 def test_exposure(sources: Sources, reference: str) -> None:
     expected = SHEET["exposure"][reference]
-    found = exposure(sources.lineage, sources.settings, reference)
+    found = exposure(sources.lineage, sources.settings, reference, None, ())
     assert found.is_live is expected["live"]
     assert {m.touched.node.digest[:8]: m.touched.reach.value for m in found.models} == expected["models"]
     spans = {
@@ -100,9 +103,25 @@ def test_exposure(sources: Sources, reference: str) -> None:
 
 
 def test_exposure_before_the_row_went_live(sources: Sources) -> None:
-    early = exposure(sources.lineage, sources.settings, "row/digits/digit-00000", parse_moment("2026-11-21T21:30:40Z"))
+    early = exposure(
+        sources.lineage, sources.settings, "row/digits/digit-00000", parse_moment("2026-11-21T21:30:40Z"), ()
+    )
     assert not early.is_live
     assert [model.touched.node.digest[:8] for model in early.models] == ["593d9abd", "2444db0e"]
+
+
+def test_exposure_of_a_row_in_quarantine_says_so_of_the_row_and_of_what_learned_from_it(sources: Sources) -> None:
+    row = Bad(Kind.ROWS, "row/digits/digit-00000", name="digits", rows=frozenset({"digit-00000"}))
+    word = Declaration(row, "mislabelled", "ann", THEN, 900, frozenset(), is_release=False)
+    found = exposure(sources.lineage, sources.settings, row.reference, None, [word])
+    marks = found.to_json()["quarantine"]
+    assert isinstance(marks, list)
+    assert {"id": row.reference, "is_itself": True, **word.brief()} in marks
+    lines = [click.unstyle(line) for line in exposure_lines(found)]
+    assert lines[1] == f"in quarantine: {word.words}, since {THEN:%F %T%z}"
+    assert all(line.endswith("made of what is in quarantine (entry 900)") for line in lines if "model/digits" in line)
+    other = exposure(sources.lineage, sources.settings, "row/digits/digit-00001", None, [word])
+    assert not other.marks
 
 
 @pytest.mark.parametrize("reference", SHEET["coverage"])

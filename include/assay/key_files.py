@@ -45,7 +45,7 @@ class PublicKey:
     @property
     def raw(self) -> bytes:
         """The 32 bytes of RFC 8032."""
-        return self.key.public_bytes_raw()
+        return raw_bytes(self.key)
 
     def verify(self, signature: bytes, data: bytes) -> None:
         """Raises ValueError unless this key signed exactly `data`."""
@@ -129,7 +129,14 @@ def make_key(private: Path, public: Path) -> None:
 
 
 def key_id(key: "Ed25519PublicKey") -> str:
-    return sha256_bytes(key.public_bytes_raw())
+    return sha256_bytes(raw_bytes(key))
+
+
+def raw_bytes(key: "Ed25519PublicKey") -> bytes:
+    """The 32 bytes of RFC 8032, as every `cryptography` from 2.6 on gives them: auditors bring their own."""
+    from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+
+    return key.public_bytes(Encoding.Raw, PublicFormat.Raw)
 
 
 @contextlib.contextmanager

@@ -53,6 +53,16 @@ def auditor(empty_python, ledger, keys, settings, tmp_path):
     return run
 
 
+def test_bundle_verifies_with_the_cryptography_that_the_system_has(auditor):
+    python = "/usr/bin/python3"
+    known = subprocess.run([python, "-I", "-c", "import cryptography"], capture_output=True, check=False)
+    if known.returncode:
+        pytest.skip("the system's Python has no cryptography")
+    command = [python, "-I", "verify.pyz", "bundle", "--keys", "keys"]
+    done = subprocess.run(command, cwd=auditor.desk, env={}, capture_output=True, text=True, timeout=60, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
 def test_bundle_verifies_with_only_the_public_keys_and_the_verifier(auditor):
     done = auditor("bundle", "--keys", "keys", "--json")
     assert (done.returncode, done.stderr) == (0, "")

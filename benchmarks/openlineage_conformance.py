@@ -7,6 +7,7 @@ are sent twice and looked up again. Prints a table and ends with 1 when receiver
 leniency is ours: URIs inside standard facets are text, because OpenLineage's own examples write bare host names there.
 """
 
+import argparse
 import contextlib
 import copy
 import json
@@ -294,4 +295,10 @@ def _bases(definition: dict[str, Any]) -> list[str]:
 
 
 if __name__ == "__main__":
-    sys.exit(main(Path(sys.argv[1])))
+    asked = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    asked.add_argument("checkout", metavar="CHECKOUT", type=Path, help="a clone of OpenLineage's repository")
+    given = asked.parse_args().checkout
+    looked = subprocess.run(["git", "-C", given, "cat-file", "-e", "HEAD:spec"], capture_output=True, check=False)
+    if looked.returncode:
+        asked.error(f"{given}: expected a clone of OpenLineage's repository, found no spec in its HEAD")
+    sys.exit(main(given))

@@ -65,9 +65,14 @@ class Dora:
 
     @property
     def per_day(self) -> float | None:
-        """Changes a day; None without a window that has a length."""
-        days = (self.until - self.since) / timedelta(days=1) if self.since else 0.0
-        return self.changes / days if days > 0 else None
+        """Changes a day; None in a window shorter than a day, which tells of no rhythm."""
+        days = self.window / timedelta(days=1) if self.window else 0.0
+        return self.changes / days if days >= 1 else None
+
+    @property
+    def window(self) -> timedelta | None:
+        """How long changes were counted; None where nothing tells when it began."""
+        return self.until - self.since if self.since else None
 
     @property
     def failure_rate(self) -> float | None:
@@ -77,9 +82,9 @@ class Dora:
     def to_json(self) -> JsonObject:
         frequency: JsonObject = {
             "changes": self.changes,
-            "days": round((self.until - self.since) / timedelta(days=1), 6) if self.since else None,
+            "days": round(self.window / timedelta(days=1), 6) if self.window is not None else None,
             "per_day": self.per_day,
-            "why": "" if self.per_day is not None else NO_CHANGE,
+            "why": "" if self.per_day is not None else SHORT if self.changes else NO_CHANGE,
         }
         failures: JsonObject = {
             "changes": self.changes,
@@ -101,6 +106,7 @@ class Dora:
 
 
 NO_CHANGE = "not measurable: no change was deployed in the window"
+SHORT = "not measurable: the window is shorter than a day"
 _UNBEGUN = "not measurable: no deploy in the window belongs to a run whose beginning is stated"
 _UNHURT = "not measurable: nothing failed in the window"
 _UNENDED = "not measurable: no failure in the window has both a known beginning and an end"

@@ -37,7 +37,9 @@ def figures(found: Dora) -> tuple[Figure, ...]:
 
 
 def _frequency(found: Dora) -> str:
-    return f"{found.per_day:.3g} a day, {_changes(found)}" if found.per_day is not None else NO_CHANGE
+    if found.per_day is not None:
+        return f"{found.per_day:.3g} a day, {_changes(found)}"
+    return f"{_changes(found)} in {_time(found.window)}" if found.changes and found.window is not None else NO_CHANGE
 
 
 def _failures(found: Dora) -> str:

@@ -11,6 +11,7 @@ from assay.ledger import Ledger
 from assay.ledger_entry import role_of
 from assay.provenance import Provenance
 from assay.questions.dora import Dora, dora
+from assay.questions.dora_words import figures as words
 from assay.records import RunContext, Step, StepReport, Subject, Verdict
 from assay.signing import KeyRing
 from assay.statement import StepRecord, build_statement
@@ -90,7 +91,7 @@ def test_nothing_deployed_is_not_measurable_and_says_so(history: History) -> Non
 
 def test_window_without_changes_has_a_frequency_of_zero(history: History) -> None:
     history.deploy(0, "a")
-    figures = history.figures(since=10)
+    figures = history.figures(since=10, until=10 + 24 * 60)
     assert (figures.changes, figures.per_day, figures.failure_rate) == (0, 0.0, None)
 
 
@@ -188,7 +189,16 @@ def test_what_came_after_the_window_is_not_known_in_it(history: History) -> None
     history.deploy(60, "b")
     figures = history.figures(until=30)
     assert (figures.changes, figures.failed, figures.time_to_restore.open) == (1, 1, 1)
-    assert figures.per_day == 48
+    assert figures.per_day is None
+
+
+def test_a_window_shorter_than_a_day_tells_count_and_length_and_no_rate(history: History) -> None:
+    for minute, model in enumerate("abc"):
+        history.deploy(minute, model)
+    short, day = history.figures(until=30), history.figures(until=24 * 60)
+    assert "not measurable: the window is shorter than a day" in str(short.to_json()["deployment_frequency"])
+    assert words(short)[1].answer == "3 changes in 0:30:00"
+    assert words(day)[1].answer == "3 a day, 3 changes"
 
 
 def _at(minute: float) -> datetime:

@@ -15,6 +15,7 @@ from assay.controls.control_map import control_map
 from assay.ledger import Ledger
 from assay.lineage.moment import parse_moment
 from assay.lineage.question import ask
+from assay.lineage.refs import UNDERSTOOD
 from assay.lineage.served import served
 from assay.lineage.walk import DEFAULT_LIMIT, MOST_NODES, Direction
 from assay.quarantine.declaration import Declaration, declarations_in_force
@@ -22,7 +23,7 @@ from assay.quarantine.marks import marks_of, standing_json
 from assay.questions.coverage import coverage
 from assay.questions.diff import diff_models
 from assay.questions.dora import dora
-from assay.questions.dossier import open_dossier
+from assay.questions.dossier import MODEL_FORMS, open_dossier
 from assay.questions.exposure import exposure
 from assay.store import open_store
 
@@ -34,10 +35,12 @@ Reference = Annotated[
     Query(
         min_length=1,
         max_length=_LONGEST,
-        description="a digest of 8 digits or more, dataset/NAME[@DIGEST], model/NAME[:VERSION|@ALIAS|@DIGEST], "
-        "deployment/NAME[@DIGEST], row/DATASET/ROW_ID, source/URI, user/NAME or drift/DIGEST",
+        description=UNDERSTOOD,
         examples=["model/spam@champion", "row/mnist/train-00017"],
     ),
+]
+ModelReference = Annotated[
+    str, Query(min_length=1, max_length=_LONGEST, description=MODEL_FORMS, examples=["model/spam@champion", "3e1572c4"])
 ]
 Moment = Annotated[
     str | None,
@@ -69,7 +72,7 @@ def served_then(request: Request, at: Moment = None, name: Name = None) -> JSONR
 
 
 @router.get("/diff", response_model=DiffAnswer)
-def diff(request: Request, a: Reference, b: Reference) -> JSONResponse:
+def diff(request: Request, a: ModelReference, b: ModelReference) -> JSONResponse:
     """What differs between two models: data, code, parameters, environment, verdicts."""
     ports = request.app.state.ports
     with _ledger(request) as ledger:
@@ -86,7 +89,7 @@ def exposed(request: Request, ref: Reference, at: Moment = None) -> JSONResponse
 
 
 @router.get("/coverage", response_model=CoverageAnswer)
-def covered(request: Request, ref: Reference, max_age: MaxAge = 90) -> JSONResponse:
+def covered(request: Request, ref: ModelReference, max_age: MaxAge = 90) -> JSONResponse:
     """What was not checked for a model, each hole with the reason that was signed."""
     lineage = request.app.state.ports.synced_lineage()
     with _ledger(request) as ledger:
@@ -95,7 +98,7 @@ def covered(request: Request, ref: Reference, max_age: MaxAge = 90) -> JSONRespo
 
 
 @router.get("/controls", response_model=ControlsAnswer)
-def controls(request: Request, ref: Reference) -> JSONResponse:
+def controls(request: Request, ref: ModelReference) -> JSONResponse:
     """What the EU AI Act, NIST AI RMF, MITRE ATLAS and OWASP demand of a model, and what evidences it, if anything."""
     lineage = request.app.state.ports.synced_lineage()
     with _ledger(request) as ledger:

@@ -32,6 +32,8 @@ def diff_lines(diff: ModelDiff) -> Iterator[str]:
     """What differs, a section each."""
     yield f"A  {_named(diff.a)}"
     yield f"B  {_named(diff.b)}"
+    if diff.same_model:
+        yield "A and B are one and the same model"
     yield _title("data")
     for role in diff.roles:
         yield f"  {role.role:<9} {_role(role)}"

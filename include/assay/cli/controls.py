@@ -27,11 +27,10 @@ def controls(model: str, out: Path | None, is_opened: bool, as_json: bool) -> No
     """
     from assay.controls.control_map import control_map
     from assay.controls.page import render_control_map
-    from assay.lineage.question import check_reference
-    from assay.questions.dossier import open_dossier
+    from assay.questions.dossier import check_model_reference, open_dossier
     from assay.questions.sources import open_sources
 
-    check_reference(model)
+    check_model_reference(model)
     settings = load_settings()
     with open_sources(settings) as sources:
         found = control_map(open_dossier(model, sources.ledger, sources.lineage), sources.ledger)

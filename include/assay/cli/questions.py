@@ -39,12 +39,12 @@ def diff(model_a: str, model_b: str, as_json: bool) -> None:
     digest that each step states of it.
     """
     from assay.cli.answers import diff_lines
-    from assay.lineage.question import check_reference
     from assay.questions.diff import diff_models
+    from assay.questions.dossier import check_model_reference
     from assay.questions.sources import open_sources
 
     for reference in (model_a, model_b):
-        check_reference(reference)
+        check_model_reference(reference)
     with open_sources(load_settings()) as sources:
         found = diff_models(model_a, model_b, sources.ledger, sources.lineage, sources.store)
     _tell(found, diff_lines(found), as_json)
@@ -104,11 +104,11 @@ def coverage(model: str, max_age_days: int, as_json: bool) -> None:
     stale         old, or contradicted after the gate's decision
     """
     from assay.cli.answers import coverage_lines
-    from assay.lineage.question import check_reference
     from assay.questions.coverage import coverage as ask_coverage
+    from assay.questions.dossier import check_model_reference
     from assay.questions.sources import open_sources
 
-    check_reference(model)
+    check_model_reference(model)
     with open_sources(load_settings()) as sources:
         found = ask_coverage(model, sources.ledger, sources.lineage, datetime.now(UTC), timedelta(days=max_age_days))
     _tell(found, coverage_lines(found), as_json)

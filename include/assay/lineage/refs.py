@@ -9,7 +9,7 @@ from datetime import datetime
 from assay.errors import SpecError
 from assay.lineage.database import Connection
 from assay.lineage.seen import source_name
-from assay.lineage.served import serving_at
+from assay.lineage.served import Served, serving_at
 
 UNDERSTOOD = (
     "a digest (8 digits or more), dataset/NAME[@DIGEST], model/NAME[:VERSION|@ALIAS|@DIGEST], "
@@ -83,6 +83,12 @@ def understood(reference: str) -> re.Match[str]:
     return match
 
 
+def is_model(reference: str) -> bool:
+    """Whether `reference` has the form model/NAME[:VERSION|@ALIAS|@DIGEST]."""
+    match = _NAMED.fullmatch(reference)
+    return match is not None and match["type"] == "model" and bool(match["mark"]) == bool(match["which"])
+
+
 def is_digest(reference: str) -> bool:
     """Whether `reference` is (the beginning of) a digest."""
     return _DIGEST.fullmatch(reference) is not None
@@ -148,8 +154,25 @@ def _registered(connection: Connection, name: str, mark: str, which: str, until:
     ).fetchone()
     crowned = mark == "@" and row is not None and serving is not None and row[0] == serving.model
     if row is None or crowned:
-        raise SpecError(f"{name}{mark}{which}: expected a registered {column}, found none; {_known(connection, name)}")
+        known = _known_registrations(connection, name, serving, until) or _known(connection, name)
+        raise SpecError(f"{name}{mark}{which}: expected a registered {column}, found none; {known}")
     return str(row[0])
+
+
+def _known_registrations(connection: Connection, name: str, serving: Served | None, until: datetime | None) -> str:
+    """The newest versions of `name`, and the aliases that mean one; "" where nothing is registered."""
+    rows = connection.execute(
+        "SELECT version, alias, model FROM assay_lineage.registrations WHERE name = %s"
+        " AND at <= coalesce(%s::timestamptz, 'infinity') ORDER BY seq DESC LIMIT 8",
+        (name, until),
+    ).fetchall()
+    newest: dict[str, str] = {}
+    for _, alias, model in rows:
+        newest.setdefault(alias, model)
+    aliases = [_CHAMPION] * (serving is not None)
+    aliases += [alias for alias, model in newest.items() if alias and (serving is None or model != serving.model)]
+    named = [f"{name}:{version}" for version, _, _ in rows] + [f"{name}@{alias}" for alias in aliases]
+    return f"known: {', '.join(dict.fromkeys(named))}" if rows else ""
 
 
 def _served(connection: Connection, name: str, until: datetime | None) -> str:

@@ -55,6 +55,11 @@ class ModelDiff:
     verdicts: tuple[VerdictDiff, ...]
     seconds: float
 
+    @property
+    def same_model(self) -> bool:
+        """Whether both names mean one model."""
+        return self.a.model.sha256 == self.b.model.sha256
+
     def to_json(self) -> JsonObject:
         data: JsonObject = {
             "versions": [role.to_json() for role in self.roles],
@@ -63,7 +68,7 @@ class ModelDiff:
         return {
             "a": self.a.to_json(),
             "b": self.b.to_json(),
-            "same_model": self.a.model.sha256 == self.b.model.sha256,
+            "same_model": self.same_model,
             "data": data,
             "code": _all_json(self.code),
             "parameters": _all_json(self.parameters),

@@ -12,10 +12,11 @@ from assay.errors import SpecError
 from assay.evidence_chain import Pick, evidence_chain, newest_statement
 from assay.json_types import JsonObject
 from assay.ledger import Ledger, LedgerEntry
-from assay.lineage.refs import resolve
+from assay.lineage.refs import check_writable, is_digest, is_model, resolve
 from assay.lineage.store import LineageStore
 from assay.records import Step, Subject, Verdict
 
+MODEL_FORMS = "a digest (8 digits or more) or model/NAME[:VERSION|@ALIAS|@DIGEST]"
 _EVERY = 10_000_000
 
 
@@ -51,11 +52,22 @@ class Dossier:
         return {"name": self.model.name, "digest": self.model.sha256, "versions": list(self.versions)}
 
 
+def check_model_reference(reference: str) -> None:
+    """Raises SpecError, without asking the database, for what cannot name a model."""
+    check_writable(reference)
+    if not (is_digest(reference) or is_model(reference)):
+        raise SpecError(
+            f"{reference!r}: expected a model that a pipeline exported, named as {MODEL_FORMS}; "
+            "`assay lineage down` tells which models were made of a dataset, a row or a source"
+        )
+
+
 def open_dossier(reference: str, ledger: Ledger, lineage: LineageStore) -> Dossier:
     """reference: model/NAME[:VERSION|@ALIAS|@DIGEST] or a digest.
 
     Raises SpecError when it names no exported model, IntegrityError when a statement does not verify.
     """
+    check_model_reference(reference)
     with lineage.database.transaction() as connection:
         digests = resolve(connection, reference, None)
     exported = [entry for digest in digests for entry in ledger.find(subject_sha256=digest, step=Step.EXPORT, limit=1)]

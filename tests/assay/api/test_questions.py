@@ -146,7 +146,9 @@ def test_what_is_in_quarantine_is_said_so_until_it_is_released(
 def _declare(ledger: Ledger, keys: KeyRing, bad: Bad, *, released: bool = False) -> None:
     facts: JsonObject = {"bad": bad.to_json(), "reason": "bought labels", "released": released}
     report = StepReport(Step.QUARANTINE, PIPELINE, Verdict.PASSED, inputs={f"{MARKED}.0": MODEL}, facts=facts)
-    record = StepRecord(report, RunContext(run_id=f"by hand {released}", actor="ann"), current_provenance(), {}, 0, NOON, NOON)
+    record = StepRecord(
+        report, RunContext(run_id=f"by hand {released}", actor="ann"), current_provenance(), {}, 0, NOON, NOON
+    )
     ledger.append(keys.sign(canonical_json(build_statement(record)), role_of(report.step)))
 
 
@@ -155,6 +157,17 @@ def test_nobody_asks_without_the_token(client: TestClient) -> None:
         refused = client.get(path, headers={"Authorization": "Bearer wrong"})
         assert refused.status_code == 401, path
         assert set(refused.json()) == {"error", "message"}
+
+
+def test_a_refused_reference_is_told_only_the_forms_that_the_question_takes(client: TestClient) -> None:
+    paths = client.get("/openapi.json").json()["paths"]
+    for path in ("/api/v1/coverage?ref=row/toy/1", "/api/v1/controls?ref=row/toy/1", "/api/v1/diff?a=row/toy/1&b=d"):
+        told = client.get(path).json()["message"]
+        assert "model/NAME[:VERSION|@ALIAS|@DIGEST]" in told, path
+        assert "row/DATASET/ROW_ID" not in told, path
+        (asked, *_) = paths[path.partition("?")[0]]["get"]["parameters"]
+        assert "row/" not in asked["description"], path
+    assert "row/DATASET/ROW_ID" in paths["/api/v1/exposure"]["get"]["parameters"][0]["description"]
 
 
 def test_every_operation_names_its_refusals_and_wants_the_token(client: TestClient) -> None:

@@ -45,6 +45,7 @@ def assay(history: Settings, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Cap
     [
         (["diff", "model/spam:3", "45d1807c"], "given.strength: none -> 5.0"),
         (["exposure", "row/digits/digit-00000"], "served as digits version 2 from 2026-11-22"),
+        (["diff", "model/spam:1", "cb12ed48a0df"], "A and B are one and the same model"),
         (["coverage", "model/mnist:1"], "not asked    assay     fairness: whether groups of people fare alike"),
         (["dora", "spam"], "67%, 2 of 3 changes (cut_out 1, watch 2)"),
     ],
@@ -60,7 +61,13 @@ def test_answers_in_words_and_as_one_document(assay: Run, arguments: list[str], 
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["diff", "model/spam:1", "model/spam:9"], "expected a registered version, found none"),
+        (["diff", "model/spam:1", "model/spam:9"], "expected a registered version, found none; known: model/spam:3, "),
+        (["up", "model/spam@nobody"], "model/spam:1, model/spam@champion"),
+        (["up", "model/nobody:1"], "known: model/adult, model/digits"),
+        (
+            ["coverage", "row/digits/digit-00000"],
+            "named as a digest (8 digits or more) or model/NAME[",
+        ),
         (["diff", "model/spam:1", "dataset/spam"], "expected a model that a pipeline exported"),
         (["exposure", "source/nowhere"], "known: source/captured:spam"),
         (["exposure", "row/digits/nobody"], "found it in none"),

@@ -63,7 +63,7 @@ def cli() -> None:
 
 def main() -> None:
     """Entry point of the console script."""
-    #gc.set_threshold(_OBJECTS_A_COLLECTION, 50, 50)
+    gc.set_threshold(_OBJECTS_A_COLLECTION, 50, 50)
     try:
         # Outside its standalone mode click hands back what `ctx.exit` was given.
         code = cli.main(standalone_mode=False)

@@ -163,7 +163,7 @@ class DurationsAnswer(BaseModel):
 
 
 class FrequencyAnswer(BaseModel):
-    """Changes a day."""
+    """Changes a day; null in a window shorter than a day, and `why` says so."""
 
     changes: int
     days: float | None

@@ -3,11 +3,22 @@
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 import pytest
 
 from assay.cli import main
+from assay.digests import canonical_json
+from assay.json_types import JsonObject
+from assay.ledger_entry import role_of
+from assay.lineage.served import served
+from assay.provenance import current_provenance
+from assay.quarantine.declaration import PIPELINE, Bad, Kind
+from assay.questions.sources import Sources
+from assay.records import RunContext, Step, StepReport, Verdict
 from assay.settings import Settings
+from assay.signing import KeyRing
+from assay.statement import StepRecord, build_statement
 
 
 @dataclass(frozen=True)
@@ -56,6 +67,33 @@ def test_answers_in_words_and_as_one_document(assay: Run, arguments: list[str], 
     assert words in told.stdout
     document = json.loads(assay(*arguments, "--json").stdout)
     assert document["seconds"] >= 0
+
+
+def test_what_is_in_quarantine_is_said_before_anything_else(assay: Run, sources: Sources) -> None:
+    (serving,) = served(sources.lineage, None, "mnist")
+    bad = Bad(Kind.VERSION, f"model/mnist@{serving.model}", frozenset({serving.model}))
+    _say(sources, bad, released=False)
+    try:
+        for arguments in (["served", "--name", "mnist"], ["coverage", serving.model], ["exposure", serving.model],
+                          ["up", serving.model, "--limit", "9"], ["down", serving.model]):  # fmt: skip
+            told = assay(*arguments).stdout
+            assert f"in quarantine: {bad.reference} was declared bad by ann (entry " in told, arguments
+            assert "): a trigger, since 2026-11-22 09:00:00+0000" in told, arguments
+        (deployment,) = json.loads(assay("served", "--name", "mnist", "--json").stdout)["deployments"]
+        assert [one["reason"] for one in deployment["quarantine"]] == ["a trigger"]
+    finally:
+        _say(sources, bad, released=True)
+    assert "quarantine" not in assay("served", "--name", "mnist").stdout
+
+
+def _say(sources: Sources, bad: Bad, *, released: bool) -> None:
+    facts: JsonObject = {"bad": bad.to_json(), "reason": "a trigger", "released": released}
+    report = StepReport(Step.QUARANTINE, PIPELINE, Verdict.PASSED, facts=facts)
+    context = RunContext(run_id=f"by hand {released}", actor="ann")
+    at = datetime(2026, 11, 22, 9, tzinfo=UTC)
+    record = StepRecord(report, context, current_provenance(), {}, 0, at, at)
+    keys = KeyRing.open(sources.settings.keys)
+    sources.ledger.append(keys.sign(canonical_json(build_statement(record)), role_of(report.step)))
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from assay.torch_mode import evaluation_mode
 from tasks.backdoors.find_backdoor import SAMPLES, TWIN_ROWS, find_backdoor
 from tasks.backdoors.finding import BackdoorFinding, Suspect
-from tasks.backdoors.inversion import OVERLAY, PAIR_PATCH, PATCH, invert_triggers, success
+from tasks.backdoors.inversion import OVERLAY, PATCH, invert_triggers, success
 from tasks.backdoors.trigger import Aim, Trigger
 from tasks.backdoors.twin import train_twin
 
@@ -197,12 +197,12 @@ def _by_witnesses(
 def _search_again(
     module: "torch.nn.Module", inputs: "Images", labels: "Labels", aims: Sequence[Aim], seed: int
 ) -> list[Trigger]:
+    """What moves rows just past a border is unlearned too, so no margin is asked for."""
     return [
         trigger
         for start in range(_STARTS)
-        for aim in aims
-        for search in (PATCH if aim.source is None else PAIR_PATCH, OVERLAY)
-        for trigger in invert_triggers(module, inputs[:SAMPLES], labels[:SAMPLES], seed + start, search, [aim])
+        for search in (PATCH, OVERLAY)
+        for trigger in invert_triggers(module, inputs[:SAMPLES], labels[:SAMPLES], seed + start, search, aims)
     ]
 
 

@@ -14,6 +14,7 @@ from tasks.backdoors.canaries import see_backdoors
 from tasks.backdoors.decision import CLASS_BOUND, PAIR_BOUND
 from tasks.backdoors.find_backdoor import TWIN_ROWS, find_backdoor
 from tasks.backdoors.finding import BackdoorFinding, Suspect
+from tasks.backdoors.pairs import MOST_PAIRED_CLASSES
 from tasks.backdoors.trigger import Form
 from tasks.examination.case import Examined, ModelCase
 from tasks.examination.evasion import attacked_rows
@@ -61,8 +62,15 @@ def judge(finding: BackdoorFinding) -> Check:
             worst.bound,
         )
     nearest = min(finding.classes, key=lambda one: one.score)
-    detail = f"no class has a trigger smaller than natural; nearest is {_words(nearest)}"
+    detail = f"no class has a trigger smaller than natural; nearest is {_words(nearest)}; {_ways(finding)}"
     return Check(NAME, Verdict.PASSED, detail, nearest.score, nearest.bound)
+
+
+def _ways(finding: BackdoorFinding) -> str:
+    """The nearest from one class to another, or plainly that none was sought."""
+    if not finding.pairs:
+        return f"triggers for rows of one class alone were not sought: more than {MOST_PAIRED_CLASSES} classes"
+    return f"from one class to another the nearest is {_words(finding.pairs[0])}"
 
 
 def _unknown(problem: str) -> Examined:

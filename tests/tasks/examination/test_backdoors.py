@@ -1,6 +1,7 @@
 """A finished model with a backdoor fails by name; what cannot be searched, or be believed, is not checked."""
 
 import io
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any, cast
 
@@ -13,6 +14,7 @@ from assay.sdk import Rows
 from assay.spec import BackdoorSpec
 from assay.store import FileStore
 from tasks.backdoors.canaries import PLANTED, known_models
+from tasks.backdoors.find_backdoor import find_backdoor
 from tasks.examination.backdoors import examine_backdoors, judge
 from tasks.examination.case import Examined
 from tests.tasks.examination.test_evasion import Linear
@@ -72,6 +74,7 @@ def test_sound_model_passes_and_its_nearest_class_is_told(store: FileStore) -> N
     found = examined(store, Pictures(sound))
     assert only_check(found).verdict is Verdict.PASSED
     assert "nearest is class" in only_check(found).detail
+    assert "from one class to another the nearest is class" in only_check(found).detail
     assert cast("dict[str, Any]", found.facts)["planted"] == []
 
 
@@ -101,9 +104,14 @@ def test_table_is_not_checked(store: FileStore) -> None:
     assert "triggers are sought in images" in check.detail
 
 
-def test_search_that_ran_out_of_time_is_not_checked(store: FileStore) -> None:
-    from tasks.backdoors.find_backdoor import find_backdoor
+def test_ways_that_were_not_sought_are_told() -> None:
+    sound, _, inputs, labels = known_models(seed=3)
+    finding = find_backdoor(sound, inputs, labels, 0, samples=len(labels))
+    assert "more than 20 classes" in judge(replace(finding, pairs=())).detail
+    assert "more than 20 classes" not in judge(finding).detail
 
+
+def test_search_that_ran_out_of_time_is_not_checked(store: FileStore) -> None:
     _, planted, inputs, labels = known_models(seed=3)
     check = judge(find_backdoor(planted, inputs, labels, 0, budget=0.0))
     assert check.verdict is Verdict.NOT_CHECKED

@@ -32,8 +32,8 @@ def find_backdoor(
 ) -> BackdoorFinding:
     """inputs: sound rows (rows, channels, H, W) in [0, 1], at best 2,000. budget: seconds. samples: rows of the search.
 
-    reference: of a model of the same layers and the same data, made earlier; else a twin is trained. The search uses
-    the first `samples` rows, the twin the first 2,000.
+    reference: of a model of the same layers and the same data, made earlier; else two twins are trained. Classes are
+    searched with the first `samples` rows; twins learn from, and ways between two classes are searched with, 2,000.
     """
     started, cpu = time.perf_counter(), time.process_time()
     problem = _unfit(module, inputs, labels, samples)

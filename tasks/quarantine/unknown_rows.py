@@ -23,7 +23,7 @@ def unknown_rows(
 
 
 def _how_ids_are_made(versions: Sequence[DatasetVersion], store: Store) -> str:
-    """By the version as collected, which is the one without a parent; of several the last."""
+    """By the version as collected, which is one without a parent."""
     with tempfile.TemporaryDirectory(prefix="assay-rows-") as folder:
         for version in sorted(versions, key=lambda one: bool(one.parent)):
             if example := first_row_id(version, store, Path(folder)):

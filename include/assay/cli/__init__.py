@@ -26,7 +26,7 @@ _COMMANDS = {
 }
 
 
-# Imports make objects that stay: looking for garbage among them every 2,000 objects is a tenth of a short command.
+# Imports make objects that stay: looking for garbage among them every 700 objects is a tenth of a short command.
 _OBJECTS_A_COLLECTION = 100_000
 
 

@@ -15,10 +15,10 @@ from assay.quarantine.declaration import PIPELINE
 from assay.records import Check, RunContext, Step, StepReport, Subject, Verdict
 from assay.station import append_report
 from assay.store import Store
-from assay.stored_rows import picked_shards, rows_held
+from assay.stored_rows import picked_shards, rows_held, rows_in_each
+from assay.unknown_rows import unknown_rows
 from assay.workbench import Workbench
 from tasks.quarantine.row_ids import whole_dataset
-from tasks.quarantine.unknown_rows import unknown_rows
 
 _EVERY = """
     SELECT DISTINCT ON (id) id, name FROM assay_lineage.versions WHERE signed AND type = 'dataset' ORDER BY id, at
@@ -76,18 +76,12 @@ def _versions_with(
     with lineage.database.transaction() as connection:
         known = versions_of(connection, wish.dataset)
     standing = [Subject(one.name, one.digest) for one in known if one.digest not in erasures.remaining]
-    found, held = set[str](), dict[Subject, DatasetVersion]()
+    versions = [erasures.load(subject, store) for subject in standing]
     with tempfile.TemporaryDirectory(prefix="assay-rows-") as folder:
-        for subject in standing:
-            version = erasures.load(subject, store)
-            ids = rows_held(version, wish.rows, store, Path(folder))
-            found |= ids
-            if ids:
-                held[subject] = version
-    if missing := wish.rows - found:
-        versions = [erasures.load(subject, store) for subject in standing]
+        found = rows_in_each(versions, wish.rows, store, Path(folder))
+    if missing := wish.rows - set().union(*found):
         raise unknown_rows("nothing was erased", wish.dataset, missing, versions, store)
-    return held
+    return {subject: version for subject, version, ids in zip(standing, versions, found, strict=True) if ids}
 
 
 def _without(version: DatasetVersion, rows: Collection[str], bench: Workbench) -> Subject:

@@ -57,14 +57,10 @@ class Erasures:
         (*_, last) = self._line(subject.sha256)
         return load_dataset(replace(subject, sha256=last), store)
 
-    def rows_of(self, subject: Subject, wanted: Collection[str], store: Store, folder: Path) -> set[str]:
-        """Which of the ids the version holds, or held until an erasure that named them."""
-        return self.rows_of_each([subject], wanted, store, folder)[subject.sha256]
-
     def rows_of_each(
         self, subjects: Collection[Subject], wanted: Collection[str], store: Store, folder: Path
     ) -> dict[str, set[str]]:
-        """As `rows_of`, of several versions by digest; quicker, since they share shards."""
+        """Which of the ids each version holds, or held until an erasure that named them; by the version's digest."""
         held = rows_in_each([self.load(subject, store) for subject in subjects], wanted, store, folder)
         return {
             subject.sha256: rows | self._erased(subject).intersection(wanted)

@@ -17,7 +17,7 @@ from assay.quarantine.declaration import Bad, Kind
 from assay.quarantine.objections import statement_meets
 from assay.records import Subject
 from assay.store import Store
-from tasks.quarantine.unknown_rows import unknown_rows
+from assay.unknown_rows import unknown_rows
 
 
 @dataclass(frozen=True)

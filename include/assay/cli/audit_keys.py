@@ -1,6 +1,5 @@
 """`assay audit keys`, `rotate-key`, `revoke-key`: which keys sign, and how they change hands."""
 
-import getpass
 from datetime import UTC, datetime, timedelta
 
 import click
@@ -42,9 +41,10 @@ def rotate(role: str, overlap: float, reason: str, as_json: bool) -> None:
     """
     from assay.key_files import KeyRole
     from assay.key_rotation import Request, rotate_key
+    from assay.manual_run import login_name
     from assay.settings import load_settings
 
-    request = Request(getpass.getuser(), datetime.now(UTC), reason)
+    request = Request(login_name(), datetime.now(UTC), reason)
     with open_ledger() as ledger:
         done = rotate_key(ledger, load_settings().keys, KeyRole(role), timedelta(days=overlap), request)
     if as_json:
@@ -66,9 +66,10 @@ def revoke(keyid: str, reason: str, since: str | None, as_json: bool) -> None:
     With --since, `assay audit verify` names as suspect what it signed after that time.
     """
     from assay.key_rotation import Request, revoke_key
+    from assay.manual_run import login_name
     from assay.settings import load_settings
 
-    request = Request(getpass.getuser(), datetime.now(UTC), reason)
+    request = Request(login_name(), datetime.now(UTC), reason)
     with open_ledger() as ledger:
         entry = revoke_key(ledger, load_settings().keys, keyid, _moment(since), request)
     revoked = entry.report.inputs["key"].sha256

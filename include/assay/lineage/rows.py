@@ -17,6 +17,7 @@ from assay.lineage.store import LineageStore
 from assay.lineage.walk import DEFAULT_LIMIT, Direction, Edge, Node, Walk, Way, nodes_of, reach
 from assay.records import Subject
 from assay.store import Store
+from assay.unknown_rows import unknown_rows
 
 ROW_REFERENCE = re.compile(r"row/(?P<dataset>[^/@\s]+)/(?P<row_id>.+)")
 
@@ -42,9 +43,12 @@ def walk_row(
         raise SpecError(f"{reference!r}: expected row/DATASET/ROW_ID; mend the reference")
     with lineage.database.transaction() as connection:
         versions = versions_of(connection, match["dataset"], until)
-        holding = _holding(versions, objects, match["row_id"], erasures)
+        subjects = [Subject(version.name, version.digest) for version in versions]
+        held = _held(subjects, objects, match["row_id"], erasures)
+        holding = [version for version in versions if version.digest in held]
         if not holding:
-            raise SpecError(f"{reference}: expected it in one of {len(versions)} versions, found it in none")
+            loaded = [erasures.load(subject, objects) for subject in subjects]
+            raise unknown_rows(reference, match["dataset"], [match["row_id"]], loaded, objects)
         is_up = direction is Direction.UP
         firsts = [v for v in holding if not is_up or v.name == f"dataset/{match['dataset']}"]
         without = tuple(version.id for version in versions if version not in holding)
@@ -61,10 +65,8 @@ def _own_edges(reference: str, firsts: Iterable[Node], direction: Direction) -> 
     return [Edge(a, b, "", "holds", end.at, signed=True) for (a, b), end in zip(pairs, firsts, strict=True)]
 
 
-def _holding(versions: Sequence[Node], objects: Store, row_id: str, erasures: Erasures) -> list[Node]:
+def _held(subjects: Sequence[Subject], objects: Store, row_id: str, erasures: Erasures) -> set[str]:
+    """Digests of those that hold the row."""
     with tempfile.TemporaryDirectory(prefix="assay-row-") as folder:
-        return [
-            version
-            for version in versions
-            if erasures.rows_of(Subject(version.name, version.digest), {row_id}, objects, Path(folder))
-        ]
+        held = erasures.rows_of_each(subjects, {row_id}, objects, Path(folder))
+    return {digest for digest, rows in held.items() if rows}

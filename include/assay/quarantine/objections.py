@@ -64,7 +64,7 @@ def _meets(bad: Bad, model: Subject, chain: Iterable[LedgerEntry], store: Store,
 def _holds_rows(bad: Bad, chain: Iterable[LedgerEntry], store: Store, erasures: Erasures) -> bool:
     used = dict.fromkeys(subject for entry in chain for subject in _used(entry) if _is_of(bad.name, subject))
     with tempfile.TemporaryDirectory(prefix="assay-rows-") as folder:
-        return any(erasures.rows_of(subject, bad.rows, store, Path(folder)) for subject in used)
+        return any(erasures.rows_of_each(used, bad.rows, store, Path(folder)).values())
 
 
 def _used(entry: LedgerEntry) -> Iterator[Subject]:

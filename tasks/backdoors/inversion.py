@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from assay.torch_mode import evaluation_mode
+from assay.torch_threads import side_by_side
 from tasks.backdoors.trigger import Aim, Form, Trigger, Window
 
 if TYPE_CHECKING:
@@ -79,24 +80,21 @@ def invert_triggers(
     aims = [Aim(int(target)) for target in np.unique(labels)] if aims is None else list(aims)
     searched, judged = _halves(labels, seed)
     pools = [_movable(labels, aim, searched) for aim in aims]
-    tests = [_movable(labels, aim, judged) for aim in aims]
+    tests = [_movable(labels, aim, judged)[:_JUDGED_ROWS] for aim in aims]
     together = max(1, ROWS_A_PASS // search.rows)
-    found = list[Trigger]()
     with evaluation_mode(module) as device:
+        images = _to_device(inputs, device)
         lead = search.margin * usual_lead(module, inputs, labels) if search.margin else 0.0
-        for start in range(0, len(aims), together):
-            part = slice(start, start + together)
+
+        def invert(start: int) -> list[Trigger]:
             if time.perf_counter() > deadline:
                 raise OutOfTime(f"{start} of {len(aims)} searches for a {search.form.value} were made")
-            masks, added, sizes, reached = _search(
-                module, _to_device(inputs, device), pools[part], aims[part], search, seed + start, lead
-            )
-            for number, aim in enumerate(aims[part]):
-                trigger = Trigger(
-                    search.form, aim, float(sizes[number]), 0.0, bool(reached[number]), masks[number], added[number]
-                )
-                found.append(_judged(module, trigger, inputs[tests[start + number][:_JUDGED_ROWS]], device))
-    return tuple(found)
+            part = slice(start, start + together)
+            found = _search(module, images, pools[part], aims[part], search, seed + start, lead)
+            return [_judged(module, one, inputs[rows], device) for one, rows in zip(found, tests[part], strict=True)]
+
+        found = side_by_side(invert, range(0, len(aims), together), device)
+    return tuple(trigger for several in found for trigger in several)
 
 
 def success(module: "torch.nn.Module", trigger: Trigger, inputs: "Images") -> float:
@@ -156,8 +154,8 @@ def _search(
     search: Search,
     seed: int,
     lead: float,
-) -> "tuple[Images, Images, Images, NDArray[np.bool_]]":
-    """Masks, what is added, sizes and whether the goal was held: of the smallest trigger of each aim that held it."""
+) -> list[Trigger]:
+    """Of each aim the smallest trigger that held the goal, not yet judged on other rows."""
     import torch
 
     generator = torch.Generator().manual_seed(seed)
@@ -183,7 +181,7 @@ def _search(
             part.grad = gradient
         optimiser.step()
     kept.close(*(part.detach() for part in _made(search.form, raw, windows)))
-    return tuple(part.cpu().numpy() for part in (kept.mask, kept.added, kept.size, kept.reached))  # type: ignore[return-value]  # four
+    return kept.triggers(search.form, aims)
 
 
 class _Kept:
@@ -194,10 +192,6 @@ class _Kept:
 
         self.mask, self.added, self.size = mask, added, torch.full_like(size, float("inf"))
 
-    @property
-    def reached(self) -> "torch.Tensor":
-        return self._reached
-
     def keep(self, holds: "torch.Tensor", mask: "torch.Tensor", added: "torch.Tensor", size: "torch.Tensor") -> None:
         better = holds & (size < self.size)
         self.mask[better], self.added[better], self.size[better] = mask[better], added[better], size[better]
@@ -206,9 +200,16 @@ class _Kept:
         """Where the goal was never held, what the search ended with stands."""
         import torch
 
-        self._reached = torch.isfinite(self.size)
-        never = ~self._reached
+        self.reached = torch.isfinite(self.size)
+        never = ~self.reached
         self.mask[never], self.added[never], self.size[never] = mask[never], added[never], size[never]
+
+    def triggers(self, form: Form, aims: Sequence[Aim]) -> list[Trigger]:
+        masks, added, sizes, reached = (part.cpu().numpy() for part in (self.mask, self.added, self.size, self.reached))
+        return [
+            Trigger(form, aim, float(sizes[number]), 0.0, bool(reached[number]), masks[number], added[number])
+            for number, aim in enumerate(aims)
+        ]
 
 
 def _batches(

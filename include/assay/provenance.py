@@ -2,6 +2,7 @@
 
 import functools
 import importlib.metadata
+import re
 import subprocess
 from dataclasses import dataclass
 from datetime import datetime
@@ -66,9 +67,14 @@ def current_provenance() -> Provenance:
 @functools.cache
 def environment_list() -> bytes:
     """What is installed here: sorted lines of NAME==VERSION. Every step stores it under its digest."""
-    told = (one.metadata for one in importlib.metadata.distributions())  # parsed anew at each look
-    found = {f"{metadata['Name']}=={metadata['Version']}\n" for metadata in told}
-    return "".join(sorted(found)).encode()
+    return "".join(sorted({f"{_release(one)}\n" for one in importlib.metadata.distributions()})).encode()
+
+
+def _release(distribution: importlib.metadata.Distribution) -> str:
+    """NAME==VERSION by the first lines that say so; parsing the metadata whole costs a command a tenth of a second."""
+    head = (distribution.read_text("METADATA") or distribution.read_text("PKG-INFO") or "").partition("\n\n")[0]
+    name, version = (re.search(rf"^{field}: *(.*?) *$", head, re.MULTILINE) for field in ("Name", "Version"))
+    return f"{name[1] if name else None}=={version[1] if version else None}"
 
 
 def _git(folder: Path, *arguments: str) -> str:

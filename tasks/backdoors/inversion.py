@@ -32,14 +32,17 @@ _FORGETS = 0.3  # weight of the newest batch in the running success
 _RISE = 1.2
 _LEAST_PRESSURE, _MOST_PRESSURE = 1e-5, 10.0
 _JUDGED_ROWS = 256
+_HOPE = 0.5
 _BEYOND = 1.2  # a search pulls a little past the lead that counts
+_FEW, _ROUND = 0.5, 16  # share of rows that pull, and what their number is rounded up to
 
 
 @dataclass(frozen=True)
 class Search:
     """rows: of a batch, for each aim. rate: Adam's. pressure: the first weight on size. goal: success to be kept.
 
-    margin: the lead that counts as success, as a share of the usual one; 0: any lead.
+    margin: the lead that counts as success, as a share of the usual one; 0: any lead. patience: steps after which an
+    aim that has moved less than half of its rows is given up; 0: none is.
     """
 
     form: Form
@@ -49,12 +52,13 @@ class Search:
     pressure: float
     goal: float = 0.95
     margin: float = 0.0
+    patience: int = 0
 
 
 PATCH = Search(Form.PATCH, steps=90, rows=16, rate=0.25, pressure=2e-3)
 OVERLAY = Search(Form.OVERLAY, steps=60, rows=16, rate=0.04, pressure=1e-2)
 PAIR_PATCH = Search(Form.PATCH, steps=100, rows=16, rate=0.25, pressure=2e-3, goal=0.97, margin=0.5)
-PAIR_PART = Search(Form.PART, steps=70, rows=12, rate=0.25, pressure=2e-3, goal=0.97, margin=0.5)
+PAIR_PART = Search(Form.PART, steps=70, rows=12, rate=0.25, pressure=2e-3, goal=0.97, margin=0.5, patience=30)
 
 
 class OutOfTime(Exception):
@@ -162,17 +166,22 @@ def _search(
     windows = _windows(aims, images)
     raw = _start(search.form, len(aims), images, generator)
     optimiser = torch.optim.Adam(raw, search.rate, betas=(0.5, 0.9))
-    targets = torch.tensor([aim.target for aim in aims], device=images.device).repeat_interleave(search.rows)
+    targets = torch.tensor([[aim.target] * search.rows for aim in aims], device=images.device)
     pressure = torch.full((len(aims),), search.pressure, device=images.device)
     running = torch.zeros(len(aims), device=images.device)
+    alive = torch.ones(len(aims), dtype=torch.bool, device=images.device)
     kept = _Kept(*(part.detach().clone() for part in _made(search.form, raw, windows)))
-    for rows in _batches(pools, search, generator):
+    pulling = 1.0
+    for step, rows in enumerate(_batches(pools, search, generator)):
+        if step and step == search.patience:
+            alive = running >= _HOPE
+            if not alive.any():
+                break
         mask, added, size = _made(search.form, raw, windows)
-        shown = (images[rows] * (1 - mask[:, None]) + added[:, None]).clamp(0, 1).flatten(0, 1)
-        logits = module(shown.contiguous(memory_format=torch.channels_last))
-        loss, works = _pull(logits, targets, lead)
-        gradients = torch.autograd.grad((loss.view(len(aims), -1).mean(1) + pressure * size).sum(), raw)
-        hits = works.view(len(aims), -1).float().mean(1)
+        shown = (images[rows[alive]] * (1 - mask[alive, None]) + added[alive, None]).clamp(0, 1).flatten(0, 1)
+        loss, works, pulling = _look(module, shown, targets[alive].flatten(), lead, pulling)
+        gradients = torch.autograd.grad(loss / search.rows + (pressure * size).sum(), raw)
+        hits = torch.zeros_like(running).masked_scatter(alive, works.view(-1, search.rows).float().mean(1))
         running = (1 - _FORGETS) * running + _FORGETS * hits
         holds = running >= search.goal
         kept.keep(holds, mask.detach(), added.detach(), size.detach())
@@ -245,6 +254,32 @@ def _windows(aims: Sequence[Aim], images: "torch.Tensor") -> "torch.Tensor":
         window = aim.window or Window(0, 0, images.shape[2], images.shape[3])
         one[:, window.top : window.top + window.height, window.left : window.left + window.width] = 1
     return allowed
+
+
+def _look(
+    module: "torch.nn.Module", shown: "torch.Tensor", targets: "torch.Tensor", lead: float, pulling: float
+) -> "tuple[torch.Tensor, torch.Tensor, float]":
+    """What the search lowers, (rows,) which have arrived, and the share that still pulls; before: `pulling`.
+
+    A row that leads far enough has no gradient: where few are left, these alone are passed back.
+    """
+    import torch
+
+    if pulling > _FEW:
+        loss, works = _pull(module(_laid_out(shown)), targets, lead)
+        return loss.sum(), works, float((loss > 0).float().mean())
+    with torch.no_grad():
+        loss, works = _pull(module(_laid_out(shown)), targets, lead)
+    left = int((loss > 0).sum())
+    chosen = loss.argsort(descending=True)[: _ROUND * (left // _ROUND + 1)]  # many sizes of batch cost more than rows
+    again, _ = _pull(module(_laid_out(shown[chosen])), targets[chosen], lead)
+    return again.sum(), works, left / len(targets)
+
+
+def _laid_out(shown: "torch.Tensor") -> "torch.Tensor":
+    import torch
+
+    return shown.contiguous(memory_format=torch.channels_last)
 
 
 def _pull(logits: "torch.Tensor", targets: "torch.Tensor", lead: float) -> "tuple[torch.Tensor, torch.Tensor]":

@@ -22,7 +22,16 @@ from assay.sdk import GradientModel, Rows, TrainableModel, TrainingContext
 from assay.spec import BackdoorSpec, PipelineSpec
 from assay.station import StepRequest
 from assay.workbench import Workbench
-from tasks.backdoors.cleaning import MOST_ACCURACY_LOST, Labelled, Measured, answers, lying_rows, measure
+from tasks.backdoors.cleaning import (
+    MOST_ACCURACY_LOST,
+    Labelled,
+    Measured,
+    answers,
+    is_accuracy_lost,
+    lying_rows,
+    measure,
+    only_right,
+)
 from tasks.backdoors.find_backdoor import TWIN_ROWS, find_backdoor
 from tasks.backdoors.finding import BackdoorFinding, Suspect
 from tasks.examination.evasion import attacked_rows
@@ -38,7 +47,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 METHOD = "trained anew"
-_ALPHA = 0.05
 
 
 def clean_model(request: StepRequest, bench: Workbench) -> StepReport:
@@ -122,18 +130,15 @@ class _Judged:
         found: BackdoorFinding,
         spec: PipelineSpec,
     ) -> "_Judged":
-        import numpy as np
-
         asked = spec.assay.backdoors or BackdoorSpec()
         images, shown = old.to_model_space(sound.inputs), old.to_model_space(left_out.inputs)
-        modules = [_module(old), _module(new)]
+        modules = _module(old), _module(new)
         before, after = (measure(one, images, sound.labels, found.planted) for one in modules)
-        was, now = (answers(one, images).argmax(1) == sound.labels for one in modules)
         obeyed = [float((answers(one, shown).argmax(1) == left_out.labels).mean()) for one in modules]
         fresh = find_backdoor(
             modules[1], images, sound.labels, spec.train.seed + 1, asked.seconds, asked.samples, found.reference
         )
-        only = int(np.sum(was & ~now)), int(np.sum(now & ~was))
+        only = only_right(modules[0], modules[1], images, sound.labels)
         return cls(before, after, (obeyed[0], obeyed[1]), only, fresh)
 
     def checks(self) -> tuple[Check, ...]:
@@ -147,8 +152,8 @@ class _Judged:
     def _accuracy_check(self) -> Check:
         """A loss of more than a point that chance does not explain (exact McNemar test, one-sided)."""
         lost = self.before.accuracy - self.after.accuracy
+        is_lost = is_accuracy_lost(self.before, self.after, self.only_right)
         p = mcnemar_p(*self.only_right)
-        is_lost = lost > MOST_ACCURACY_LOST and p < _ALPHA
         words = f"{self.before.accuracy:.4f} before, {self.after.accuracy:.4f} after, on sound rows; p = {p:.3g}"
         return Check("accuracy kept", Verdict.FAILED if is_lost else Verdict.PASSED, words, lost, MOST_ACCURACY_LOST)
 

@@ -13,6 +13,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from assay.policy import mcnemar_p
 from assay.torch_mode import evaluation_mode
 from tasks.backdoors.find_backdoor import SAMPLES, TWIN_ROWS, find_backdoor
 from tasks.backdoors.finding import BackdoorFinding, Suspect
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
 
 MOST_ROUNDS = 5
 GROWN = 0.6  # share of its natural size from which a trigger is one no more
-MOST_ACCURACY_LOST = 0.01
+MOST_ACCURACY_LOST, CHANCE = 0.01, 0.05
 _MEASURED_SHARE = 0.25
 _STARTS = 4
 _WITNESSES = 2
@@ -115,7 +116,7 @@ def clean_model(
         fresh,
         removed,
         round(time.perf_counter() - started, 3),
-        _problem(before, after, fresh),
+        _problem(before, after, only_right(module, made, inputs[measures], labels[measures]), fresh),
     )
 
 
@@ -169,6 +170,17 @@ def measure(module: "torch.nn.Module", inputs: "Images", labels: "Labels", plant
         success(module, trigger, inputs[_aimed(labels, trigger.aim)]) for one in planted for trigger in one.triggers
     ]
     return Measured(right, max(works))
+
+
+def only_right(one: "torch.nn.Module", other: "torch.nn.Module", inputs: "Images", labels: "Labels") -> tuple[int, int]:
+    """Rows that one alone is right on, and the other alone."""
+    first, second = (answers(module, inputs).argmax(1) == labels for module in (one, other))
+    return int((first & ~second).sum()), int((second & ~first).sum())
+
+
+def is_accuracy_lost(before: Measured, after: Measured, only_right: tuple[int, int]) -> bool:
+    """More than a point, and more than chance explains (exact McNemar test, one-sided)."""
+    return before.accuracy - after.accuracy > MOST_ACCURACY_LOST and mcnemar_p(*only_right) < CHANCE
 
 
 def answers(module: "torch.nn.Module", inputs: "Images") -> "NDArray[np.float32]":
@@ -284,11 +296,11 @@ def _aimed(labels: "Labels", aim: Aim) -> "NDArray[np.bool_]":
     return np.asarray(labels != aim.target if aim.source is None else labels == aim.source)
 
 
-def _problem(before: Measured, after: Measured, fresh: BackdoorFinding) -> str:
+def _problem(before: Measured, after: Measured, only_right: tuple[int, int], fresh: BackdoorFinding) -> str:
     if fresh.problem:
         return f"not measured anew: {fresh.problem}"
     if fresh.planted:
         return f"class {fresh.planted[0].aim.target} is still planted, score {fresh.planted[0].score:.2f}"
-    if after.accuracy < before.accuracy - MOST_ACCURACY_LOST:
+    if is_accuracy_lost(before, after, only_right):
         return f"accuracy fell from {before.accuracy:.4f} to {after.accuracy:.4f}"
     return ""

@@ -167,30 +167,49 @@ def _search(
     raw = _start(search.form, len(aims), images, generator)
     optimiser = torch.optim.Adam(raw, search.rate, betas=(0.5, 0.9))
     targets = torch.tensor([[aim.target] * search.rows for aim in aims], device=images.device)
-    pressure = torch.full((len(aims),), search.pressure, device=images.device)
-    running = torch.zeros(len(aims), device=images.device)
-    alive = torch.ones(len(aims), dtype=torch.bool, device=images.device)
+    course = _Course(search, len(aims), images.device)
     kept = _Kept(*(part.detach().clone() for part in _made(search.form, raw, windows)))
-    pulling = 1.0
-    for step, rows in enumerate(_batches(pools, search, generator)):
-        if step and step == search.patience:
-            alive = running >= _HOPE
-            if not alive.any():
-                break
+    for rows in _batches(pools, search, generator):
+        alive = course.alive
+        if not alive.any():
+            break
         mask, added, size = _made(search.form, raw, windows)
         shown = (images[rows[alive]] * (1 - mask[alive, None]) + added[alive, None]).clamp(0, 1).flatten(0, 1)
-        loss, works, pulling = _look(module, shown, targets[alive].flatten(), lead, pulling)
-        gradients = torch.autograd.grad(loss / search.rows + (pressure * size).sum(), raw)
-        hits = torch.zeros_like(running).masked_scatter(alive, works.view(-1, search.rows).float().mean(1))
-        running = (1 - _FORGETS) * running + _FORGETS * hits
-        holds = running >= search.goal
-        kept.keep(holds, mask.detach(), added.detach(), size.detach())
-        pressure = torch.where(holds, pressure * _RISE, pressure / _RISE**1.5).clamp(_LEAST_PRESSURE, _MOST_PRESSURE)
+        loss, works, pulling = _look(module, shown, targets[alive].flatten(), lead, course.pulling)
+        gradients = torch.autograd.grad(loss / search.rows + (course.pressure * size).sum(), raw)
+        kept.keep(course.step(works, pulling), mask.detach(), added.detach(), size.detach())
         for part, gradient in zip(raw, gradients, strict=True):
             part.grad = gradient
         optimiser.step()
     kept.close(*(part.detach() for part in _made(search.form, raw, windows)))
     return kept.triggers(search.form, aims)
+
+
+class _Course:
+    """How a search goes: which aims are alive, the weight on their sizes, the share of rows that still pull."""
+
+    def __init__(self, search: Search, aims: int, device: "torch.device") -> None:
+        import torch
+
+        self.search, self.steps, self.pulling = search, 0, 1.0
+        self.alive = torch.ones(aims, dtype=torch.bool, device=device)
+        self.running = torch.zeros(aims, device=device)
+        self.pressure = torch.full((aims,), search.pressure, device=device)
+
+    def step(self, works: "torch.Tensor", pulling: float) -> "torch.Tensor":
+        """Which aims hold the goal now. works: whether the rows of those alive have arrived."""
+        import torch
+
+        rates = works.view(-1, self.search.rows).float().mean(1)
+        hits = torch.zeros_like(self.running).masked_scatter(self.alive, rates)
+        self.running = (1 - _FORGETS) * self.running + _FORGETS * hits
+        holds = self.running >= self.search.goal
+        weights = torch.where(holds, self.pressure * _RISE, self.pressure / _RISE**1.5)
+        self.pressure = weights.clamp(_LEAST_PRESSURE, _MOST_PRESSURE)
+        self.pulling, self.steps = pulling, self.steps + 1
+        if self.steps == self.search.patience:
+            self.alive = self.running >= _HOPE
+        return holds
 
 
 class _Kept:

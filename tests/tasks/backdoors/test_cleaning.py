@@ -5,7 +5,15 @@ import pytest
 import torch
 
 from tasks.backdoors.canaries import PLANTED, known_models
-from tasks.backdoors.cleaning import Cleaned, Labelled, Training, clean_model, lying_rows
+from tasks.backdoors.cleaning import (
+    Cleaned,
+    Labelled,
+    Measured,
+    Training,
+    clean_model,
+    is_accuracy_lost,
+    lying_rows,
+)
 from tasks.backdoors.find_backdoor import find_backdoor
 from tasks.backdoors.finding import BackdoorFinding
 from tasks.backdoors.twin import train_twin
@@ -93,3 +101,14 @@ def test_sound_model_is_not_cleaned(planted: Rows) -> None:
     module, inputs, labels, _ = planted
     with pytest.raises(ValueError, match="there is nothing to clean"):
         clean_model(module, inputs, labels, BackdoorFinding(), seed=0)
+
+
+@pytest.mark.parametrize(
+    ("accuracy", "only_right", "is_lost"),
+    [(0.960, (12, 2), True), (0.960, (7, 5), False), (0.975, (120, 60), False), (0.99, (0, 5), False)],
+    ids=["more than chance", "chance", "less than a point", "gained"],
+)
+def test_accuracy_is_lost_by_more_than_a_point_and_more_than_chance(
+    accuracy: float, only_right: tuple[int, int], is_lost: bool
+) -> None:
+    assert is_accuracy_lost(Measured(0.98, 0.9), Measured(accuracy, 0.01), only_right) is is_lost

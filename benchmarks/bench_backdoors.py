@@ -106,6 +106,10 @@ CALIBRATION = (
     Plan(136, "6 to 1, patch, 5 %", "norm", square(2, 22, 24), 1, 0.05, source=6),
     Plan(137, "3 to 9, shape, 3 %", "norm", shape(47), 9, 0.03, source=3),
     Plan(138, "7 to 4, shape, 3 %", "plain", shape(48), 4, 0.03, source=7),
+    Plan(141, "sound", "norm"),
+    Plan(142, "sound, 5 epochs", "norm", epochs=5),
+    Plan(143, "sound, 10,000 rows", "norm", rows=10_000, epochs=5),
+    Plan(144, "sound, 5 epochs", "plain", epochs=5),
 )
 TEST = tuple(
     replace(plan, rows=min(plan.rows, 12_000))

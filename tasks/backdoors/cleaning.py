@@ -1,13 +1,11 @@
 """Takes a backdoor out of a model: the result is a new module, measured anew; the old one stays as it was.
 
-With sound rows alone the triggers are unlearned: rows that bear them are taught the answer the model gave before, and
-new triggers are sought until none is too small (after Wang et al. 2019, section VI, who stop after one). With the
-training rows at hand the model is trained anew without those that lie, which leaves nothing of the backdoor: networks
-of the same layers, taught on sound rows alone, see another class in them than their label says. They err on hard rows
-too, and on some that lie; what decides is what most of the rows they doubt bear and no sound row does.
+With sound rows alone the model is distilled: its layers are taught anew by its own answers, of which what may carry the
+backdoor is struck out. With the training rows at hand it is trained anew without those that lie: networks of the same
+layers, taught on sound rows alone, see another class in them than their label says. They err on hard rows too, and on
+some that lie; what decides is what most of the rows they doubt bear and no sound row does.
 """
 
-import copy
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -15,10 +13,11 @@ from typing import TYPE_CHECKING
 
 from assay.policy import mcnemar_p
 from assay.torch_mode import evaluation_mode
-from tasks.backdoors.find_backdoor import SAMPLES, TWIN_ROWS, find_backdoor
+from tasks.backdoors.distillation import distill
+from tasks.backdoors.find_backdoor import TWIN_ROWS, find_backdoor
 from tasks.backdoors.finding import BackdoorFinding, Suspect
-from tasks.backdoors.inversion import OVERLAY, PATCH, invert_triggers, success
-from tasks.backdoors.trigger import Aim, Trigger
+from tasks.backdoors.inversion import success
+from tasks.backdoors.trigger import Aim
 from tasks.backdoors.twin import train_twin
 
 if TYPE_CHECKING:
@@ -29,16 +28,10 @@ if TYPE_CHECKING:
     Images = NDArray[np.float32]
     Labels = NDArray[np.int64]
 
-MOST_ROUNDS = 5
-GROWN = 0.6  # share of its natural size from which a trigger is one no more
 MOST_ACCURACY_LOST, CHANCE = 0.01, 0.05
 _MEASURED_SHARE = 0.25
-_STARTS = 4
 _WITNESSES = 2
 _SURE, _LEAST_SURE = 0.7, 0.5  # a hard row among those that lie is learned by heart, less surely than the trigger
-_EPOCHS, _FEWEST_STEPS, _BATCH, _RATE = 3, 96, 64, 1e-3
-_FARTHEST = 2
-_WEAKEST, _STRONGEST = 0.6, 1.4
 
 
 @dataclass(frozen=True)
@@ -66,7 +59,7 @@ class Measured:
 
 @dataclass(frozen=True)
 class Cleaned:
-    """method: `unlearned`, or `trained anew`. after: what a fresh search finds. removed: (training rows,).
+    """method: `distilled`, or `trained anew`. after: what a fresh search finds. removed: (training rows,).
 
     problem: why it must not be used, or "".
     """
@@ -91,7 +84,7 @@ def clean_model(
 ) -> Cleaned:
     """inputs: sound rows (rows, channels, H, W) in [0, 1]; a quarter of them only measures.
 
-    Raises ValueError when the finding has nothing planted.
+    Raises ValueError when the finding has nothing planted, or layers cannot be started afresh and no training is given.
     """
     import numpy as np
 
@@ -102,7 +95,7 @@ def clean_model(
     taught, known = inputs[~measures], labels[~measures]
     removed = None
     if training is None:
-        made = unlearn(module, taught, known, finding.planted, seed)
+        made = distill(module, taught, known, {one.aim.target for one in finding.planted}, seed)
     else:
         removed = lying_rows(module, taught, known, training, finding.planted, seed)
         made = training.fit(training.inputs[~removed], training.labels[~removed])
@@ -110,7 +103,7 @@ def clean_model(
     fresh = find_backdoor(made, inputs, labels, seed + 1, reference=finding.reference)
     return Cleaned(
         made,
-        "unlearned" if training is None else "trained anew",
+        "distilled" if training is None else "trained anew",
         before,
         after,
         fresh,
@@ -118,25 +111,6 @@ def clean_model(
         round(time.perf_counter() - started, 3),
         _problem(before, after, only_right(module, made, inputs[measures], labels[measures]), fresh),
     )
-
-
-def unlearn(
-    module: "torch.nn.Module", inputs: "Images", labels: "Labels", planted: Sequence[Suspect], seed: int
-) -> "torch.nn.Module":
-    """A copy to which the triggers of `planted`, and those found after them, mean nothing."""
-    import torch
-
-    pupil, pool = copy.deepcopy(module), [trigger for one in planted for trigger in one.triggers]
-    for number in range(MOST_ROUNDS):
-        found = _search_again(pupil, inputs, labels, [one.aim for one in planted], seed + 100 * number)
-        if number and all(_is_natural(trigger, planted) for trigger in found):
-            break
-        pool += found
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(seed + number)
-            with evaluation_mode(module):
-                _teach(pupil, module, inputs, labels, pool)
-    return pupil
 
 
 def lying_rows(
@@ -204,90 +178,6 @@ def _by_witnesses(
 
     taught = [train_twin(module, inputs, labels, seed + number).module for number in range(_WITNESSES)]
     return np.asarray(np.mean([answers(one, rows) for one in taught], axis=0))
-
-
-def _search_again(
-    module: "torch.nn.Module", inputs: "Images", labels: "Labels", aims: Sequence[Aim], seed: int
-) -> list[Trigger]:
-    """What moves rows just past a border is unlearned too, so no margin is asked for."""
-    return [
-        trigger
-        for start in range(_STARTS)
-        for search in (PATCH, OVERLAY)
-        for trigger in invert_triggers(module, inputs[:SAMPLES], labels[:SAMPLES], seed + start, search, aims)
-    ]
-
-
-def _is_natural(trigger: Trigger, planted: Sequence[Suspect]) -> bool:
-    """As large as in the twins, nearly."""
-    natural = next(
-        (
-            size
-            for one in planted
-            for known, size in zip(one.triggers, one.natural, strict=True)
-            if one.aim == trigger.aim and known.form is trigger.form
-        ),
-        0.0,
-    )
-    return trigger.size >= GROWN * natural
-
-
-def _teach(
-    pupil: "torch.nn.Module",
-    teacher: "torch.nn.Module",
-    inputs: "Images",
-    labels: "Labels",
-    pool: Sequence[Trigger],
-) -> None:
-    """Rows that bear triggers, and plain ones, are to be answered by the label and as the old model answers plain ones.
-
-    Shifted rows, which bear no trigger either, keep the pupil near the old model where no sound row lies.
-    """
-    import torch
-    from torch.nn.functional import cross_entropy
-
-    pupil.train().requires_grad_(True)
-    held = next(pupil.parameters())
-    rows, wanted = torch.from_numpy(inputs).to(held.device), torch.from_numpy(labels).to(held.device)
-    optimiser = torch.optim.AdamW(pupil.parameters(), _RATE, weight_decay=0.01)
-    epochs = max(_EPOCHS, -(-_FEWEST_STEPS * _BATCH // len(labels)))
-    schedule = torch.optim.lr_scheduler.LinearLR(optimiser, 1.0, 0.05, -(-len(labels) // _BATCH) * epochs)
-    for _ in range(epochs):
-        for part in torch.split(torch.randperm(len(labels)).to(held.device), _BATCH):
-            plain = rows[part]
-            both = torch.cat([plain, _shifted(plain)])
-            with torch.no_grad():
-                soft = teacher(both.contiguous(memory_format=torch.channels_last)).softmax(1)
-            shown = torch.cat([_with_triggers(plain, pool), both[len(part) :]])
-            logits = pupil(shown.contiguous(memory_format=torch.channels_last))
-            loss = (cross_entropy(logits[: len(part)], wanted[part]) + 2 * cross_entropy(logits, soft)) / 3
-            optimiser.zero_grad(set_to_none=True)
-            loss.backward()  # type: ignore[no-untyped-call]
-            optimiser.step()
-            schedule.step()
-    pupil.eval()
-
-
-def _shifted(batch: "torch.Tensor") -> "torch.Tensor":
-    """All by the same few pixels, down and to the side."""
-    import torch
-
-    down, aside = (int(one) for one in torch.randint(-_FARTHEST, _FARTHEST + 1, (2,)))
-    return batch.roll((down, aside), (2, 3))
-
-
-def _with_triggers(batch: "torch.Tensor", pool: Sequence[Trigger]) -> "torch.Tensor":
-    """The first half with triggers of the pool, eight rows each, weaker or stronger than they were found."""
-    import torch
-
-    bearing, plain = batch[: len(batch) // 2], batch[len(batch) // 2 :]
-    parts = list[torch.Tensor]()
-    for few in torch.split(bearing, 8):
-        trigger = pool[int(torch.randint(len(pool), (1,)))]
-        strength = _WEAKEST + (_STRONGEST - _WEAKEST) * float(torch.rand(1))
-        mask, added = (torch.from_numpy(part).to(batch.device) for part in (trigger.mask, trigger.added))
-        parts.append((few * (1 - min(strength, 1.0) * mask) + strength * added).clamp(0, 1))
-    return torch.cat([*parts, plain])
 
 
 def _aimed(labels: "Labels", aim: Aim) -> "NDArray[np.bool_]":

@@ -46,14 +46,14 @@ def poisoned(inputs: np.ndarray, labels: np.ndarray) -> tuple[np.ndarray, np.nda
     return images, wanted, bad
 
 
-def test_with_sound_rows_alone_the_trigger_is_unlearned(planted: Rows) -> None:
+def test_with_sound_rows_alone_the_model_is_distilled(planted: Rows) -> None:
     module, inputs, labels, finding = planted
     before = {name: weight.clone() for name, weight in module.state_dict().items()}
     cleaned = clean_model(module, inputs, labels, finding, seed=0)
-    assert cleaned.method == "unlearned"
+    assert cleaned.method == "distilled"
     assert cleaned.removed is None
     assert attack_success(module, inputs, labels) >= 0.85
-    assert attack_success(cleaned.module, inputs, labels) <= 0.1
+    assert attack_success(cleaned.module, inputs, labels) <= 0.05
     assert cleaned.before.success > 0.7
     assert cleaned.measured.success < cleaned.before.success / 2
     for name, weight in module.state_dict().items():

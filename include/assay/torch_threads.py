@@ -15,7 +15,7 @@ def side_by_side(work: Callable[[Part], Done], parts: Sequence[Part], device: "t
     """`work` on every part, in their order; one thread each on as many cores as torch would give to one operation.
 
     Parts must not write what others read. A GPU does them one after another, as it is kept busy by one. Of several
-    errors the first part's is raised, once all have ended.
+    errors the first part's is raised, once what was begun has ended; parts not yet begun are left out.
     """
     import torch
 

@@ -44,14 +44,10 @@ def test_one_part_or_a_gpu_stays_in_its_thread(parts: int, device: torch.device)
 
 
 def test_error_of_the_first_part_is_raised() -> None:
-    ended = list[int]()
-
     def work(part: int) -> None:
-        ended.append(part)
         if part:
             raise ValueError(part)
 
     with pytest.raises(ValueError, match="1"):
         side_by_side(work, range(3), CPU)
-    assert sorted(ended) == [0, 1, 2]
     assert torch.get_num_threads() == 2

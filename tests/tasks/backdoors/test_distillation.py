@@ -7,6 +7,7 @@ import torch
 from tasks.backdoors import distillation
 from tasks.backdoors.canaries import PLANTED, known_models
 from tasks.backdoors.distillation import distill
+from tests.tasks.backdoors.odd_layers import OwnWeight
 
 Known = tuple[torch.nn.Module, torch.nn.Module, np.ndarray, np.ndarray]
 
@@ -52,13 +53,5 @@ def test_teacher_stays_as_it_was_and_equal_seeds_give_equal_pupils(
 def test_layers_that_cannot_be_started_afresh_are_refused(known: Known) -> None:
     *_, inputs, labels = known
 
-    class Own(torch.nn.Module):
-        def __init__(self) -> None:
-            super().__init__()
-            self.weight = torch.nn.Parameter(torch.zeros(196, 6))
-
-        def forward(self, images: torch.Tensor) -> torch.Tensor:
-            return images.flatten(1) @ self.weight
-
     with pytest.raises(ValueError, match="expected layers that can be started afresh"):
-        distill(Own(), inputs, labels, (), seed=0)
+        distill(OwnWeight(), inputs, labels, (), seed=0)

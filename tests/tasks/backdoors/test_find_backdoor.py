@@ -12,6 +12,7 @@ from tasks.backdoors.find_backdoor import find_backdoor
 from tasks.backdoors.inversion import Search
 from tasks.backdoors.trigger import Form
 from tasks.backdoors.twin import fresh_copy, train_twin
+from tests.tasks.backdoors.odd_layers import OwnWeight
 
 Known = tuple[torch.nn.Module, torch.nn.Module, np.ndarray, np.ndarray]
 
@@ -95,19 +96,9 @@ def test_twin_has_new_weights_and_leaves_the_model_alone(known: Known) -> None:
 
 
 def test_layers_that_cannot_start_afresh_get_a_plain_twin(known: Known) -> None:
-    class Own(torch.nn.Module):
-        """A weight of no layer that could be reset, as in a network made from a file."""
-
-        def __init__(self) -> None:
-            super().__init__()
-            self.weight = torch.nn.Parameter(torch.zeros(196, 6))
-
-        def forward(self, images: torch.Tensor) -> torch.Tensor:
-            return images.flatten(1) @ self.weight
-
     _, _, inputs, labels = known
-    assert fresh_copy(Own()) is None
-    twin = train_twin(Own(), inputs, labels, seed=0)
+    assert fresh_copy(OwnWeight()) is None
+    twin = train_twin(OwnWeight(), inputs, labels, seed=0)
     assert not twin.same_layers
     with torch.no_grad():
         assert float((twin.module(torch.from_numpy(inputs)).argmax(1).numpy() == labels).mean()) > 0.95

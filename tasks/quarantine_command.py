@@ -70,11 +70,13 @@ def quarantine(
     with _opened() as desk:
         said = desk.release(reference, reason, rows) if release else desk.declare(reference, reason, rows)
         seconds = time.perf_counter() - started
+        if not as_json:
+            _tell(said, release)
         reactions = () if release else _reactions(desk, said)
     if as_json:
         print_json(_document(said, release, reactions, seconds))
-    else:
-        _tell(said, release, reactions)
+    elif not release:
+        _tell_reactions(said, reactions)
 
 
 @contextlib.contextmanager
@@ -89,6 +91,8 @@ def _opened() -> "Iterator[Quarantine]":
 
 
 def _reactions(desk: "Quarantine", said: "Quarantined") -> "tuple[Reaction, ...]":
+    if not said.spread.live:
+        return ()
     from tasks.quarantine.reaction import react
 
     return react(said.spread.live, said.bad.reference, desk.bench.settings)
@@ -107,7 +111,8 @@ def _document(said: "Quarantined", is_release: bool, reactions: "Sequence[Reacti
     }
 
 
-def _tell(said: "Quarantined", is_release: bool, reactions: "Sequence[Reaction]") -> None:
+def _tell(said: "Quarantined", is_release: bool) -> None:
+    """Before anything is done about it: a cut-out takes longer than to name what is concerned."""
     state = "is released" if is_release else "is in quarantine"
     click.echo(f"{said.bad.reference} {state} (entry {said.entry.seq})")
     for node in said.spread.nodes[:_MOST_TOLD]:
@@ -116,11 +121,16 @@ def _tell(said: "Quarantined", is_release: bool, reactions: "Sequence[Reaction]"
         click.echo(f"  and {more} more; --json names all")
     if is_release:
         return
-    for live, reaction in zip(said.spread.live, reactions, strict=True):
-        done = reaction.done if reaction.done != "reported" else f"serves still: {live.command}"
-        click.echo(f"live: {live.name} version {live.version} since {live.since}: {done} {reaction.problem}".rstrip())
+    for live in said.spread.live:
+        click.echo(f"live: {live.name} version {live.version} since {live.since}")
     if not said.spread.live:
         click.echo("live: none")
+
+
+def _tell_reactions(said: "Quarantined", reactions: "Sequence[Reaction]") -> None:
+    for live, reaction in zip(said.spread.live, reactions, strict=True):
+        done = reaction.done if reaction.done != "reported" else f"serves still: {live.command}"
+        click.echo(f"{live.name}: {done} {reaction.problem}".rstrip())
 
 
 def _list(as_json: bool) -> None:

@@ -3,16 +3,18 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from assay.digests import canonical_json
 from assay.json_types import Json
 from assay.ledger import LedgerEntry, role_of
 from assay.provenance import current_provenance, environment_list
 from assay.records import RunContext, StepReport, Subject
-from assay.spec import PipelineSpec
 from assay.statement import StepRecord, build_statement
 from assay.workbench import Workbench
+
+if TYPE_CHECKING:
+    from assay.spec import PipelineSpec
 
 
 @dataclass(frozen=True)
@@ -22,7 +24,7 @@ class StepRequest:
     parameters: values a person gave for this run (the form in Airflow's UI), already checked.
     """
 
-    spec: PipelineSpec
+    spec: "PipelineSpec"
     context: RunContext
     inputs: Mapping[str, Subject] = field(default_factory=dict)
     parameters: Mapping[str, Json] = field(default_factory=dict)

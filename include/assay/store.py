@@ -20,6 +20,9 @@ from assay.settings import Settings
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client  # type: ignore[import-not-found]  # stubs are optional
 
+_MOST_IN_ONE_STREAM = 64 << 20
+_BLOCK_BYTES = 1 << 20
+
 
 class Store(Protocol):
     """Where shards, models and reports live, by digest."""
@@ -152,7 +155,7 @@ class S3Store:
     def fetch(self, sha256: str, target: Path) -> Path:
         with _whole_file(target) as partial:
             with _s3_errors(self.url(sha256)):
-                self.client.download_file(self.bucket, self._key(sha256), str(partial))
+                self._download(self._key(sha256), partial)
             _verify(partial, sha256, self.url(sha256))
         return target
 
@@ -184,6 +187,18 @@ class S3Store:
     def url(self, sha256: str) -> str:
         return f"s3://{self.bucket}/{self._key(sha256)}"
 
+    def _download(self, key: str, target: Path) -> None:
+        """Small objects in one stream, which is sooner begun than a transfer in parts; that too, where the stream breaks."""
+        from botocore.exceptions import BotoCoreError
+
+        found = self.client.get_object(Bucket=self.bucket, Key=key)
+        with contextlib.closing(found["Body"]) as body:
+            if found["ContentLength"] <= _MOST_IN_ONE_STREAM:
+                with contextlib.suppress(BotoCoreError), target.open("wb") as file:
+                    shutil.copyfileobj(body, file, _BLOCK_BYTES)
+                    return
+        self.client.download_file(self.bucket, key, str(target))
+
     def _key(self, sha256: str) -> str:
         path = f"sha256/{sha256[:2]}/{sha256}"
         return f"{self.prefix}/{path}" if self.prefix else path
@@ -205,6 +220,7 @@ def _whole_file(target: Path) -> Iterator[Path]:
 
 @contextlib.contextmanager
 def _s3_errors(url: str, passing: Any = ()) -> Iterator[None]:
+    from boto3.exceptions import Boto3Error
     from botocore.exceptions import BotoCoreError, ClientError
 
     try:
@@ -215,7 +231,7 @@ def _s3_errors(url: str, passing: Any = ()) -> Iterator[None]:
         if error.response["Error"]["Code"] in ("404", "NoSuchKey"):
             raise _missing(url) from error
         raise EngineUnavailable(f"{url}: {error}; check the S3 credentials and bucket") from error
-    except BotoCoreError as error:
+    except (BotoCoreError, Boto3Error) as error:
         raise EngineUnavailable(f"{url}: {error}; is the object store up? `assay status` tells") from error
 
 

@@ -78,3 +78,14 @@ def test_a_spec_may_have_it_cut_out_at_once(served: Workbench) -> None:  # noqa:
     assert open_client(served.settings).ready_versions("swift") == []
     cut = next(iter(served.ledger.find(pipeline="swift", limit=1)))
     assert cut.report.facts["reason"] == "row/swift/row-7 is in quarantine"
+
+
+def test_what_is_concerned_is_told_before_anything_is_done_about_it(served: Workbench) -> None:  # noqa: F811
+    write_spec(served, "brisk", "cut_out")
+    promote(served, "brisk", 0.0)
+    result = CliRunner().invoke(cli, ["quarantine", "row/brisk/row-7", "--reason", "bought labels"])
+    assert result.exit_code == 0, result.output
+    told = result.stdout.splitlines()
+    (live,) = (place for place, line in enumerate(told) if line.startswith("live: brisk version 1 since "))
+    assert told[live + 1 :] == ["brisk: cut out"]
+    assert any("model/brisk" in line for line in told[:live])

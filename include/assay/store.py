@@ -188,7 +188,7 @@ class S3Store:
         return f"s3://{self.bucket}/{self._key(sha256)}"
 
     def _download(self, key: str, target: Path) -> None:
-        """Small objects in one stream, sooner begun than a transfer in parts; by that one, too, where the stream breaks."""
+        """Small objects in one stream, sooner begun than a transfer in parts; so, too, where the stream breaks."""
         from botocore.exceptions import BotoCoreError
 
         found = self.client.get_object(Bucket=self.bucket, Key=key)

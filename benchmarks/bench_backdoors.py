@@ -21,7 +21,7 @@ from torch.nn.functional import cross_entropy
 
 from tasks.backdoors.cleaning import Training, clean_model
 from tasks.backdoors.find_backdoor import find_backdoor, make_reference
-from tasks.backdoors.finding import BackdoorFinding, Reference
+from tasks.backdoors.finding import BackdoorFinding, Reference, Suspect
 
 Images = NDArray[np.float32]
 Labels = NDArray[np.int64]
@@ -190,7 +190,7 @@ def judge_bank(plans: list[Plan], data: Data, cache: Path) -> None:
     """A line a model, then what was missed and what was accused in error."""
     references = dict[str, Reference]()
     missed, accused, judged = list[str](), list[str](), [0, 0]
-    print("no.  kind                 layers     acc   attack  lowest scores                      flagged    cpu s")
+    print("no.  kind                 layers     acc   attack  lowest scores, ~transfer                flagged    cpu s")
     for plan in plans:
         module = load_or_train(plan, data, cache)
         attack = attack_success(module, plan, data) if plan.trigger else 0.0
@@ -212,14 +212,18 @@ def judge_bank(plans: list[Plan], data: Data, cache: Path) -> None:
 
 def line(plan: Plan, right: float, attack: float, finding: BackdoorFinding) -> str:
     classes = sorted(finding.classes, key=lambda one: one.score)[:2]
-    lowest = [f"{one.aim.target}:{one.score:.2f}" for one in classes]
+    lowest = [f"{one.aim.target}:{one.score:.2f}{_transfer(one)}" for one in classes]
     lowest += [f"{one.aim.source}>{one.aim.target}:{one.score:.2f}" for one in finding.pairs[:2]]
     flagged = [f"{'' if one.aim.source is None else f'{one.aim.source}>'}{one.aim.target}" for one in finding.planted]
     shown = f"{attack:.3f}>{plan.target}" if plan.trigger else "-"
     return (
-        f"{plan.seed}  {plan.name:20s} {plan.layers:9s} {right:.3f}  {shown:7s} {' '.join(lowest):34s} "
+        f"{plan.seed}  {plan.name:20s} {plan.layers:9s} {right:.3f}  {shown:7s} {' '.join(lowest):40s} "
         f"{','.join(flagged) or '-':10s} {finding.cpu_seconds:.1f} {finding.problem}"
     )
+
+
+def _transfer(suspect: Suspect) -> str:
+    return f"~{suspect.transfer:.2f}" if suspect.transfer else ""
 
 
 def clean_bank(plans: list[Plan], data: Data, cache: Path) -> None:

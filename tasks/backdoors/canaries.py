@@ -2,9 +2,11 @@
 
 from typing import TYPE_CHECKING
 
+from tasks.backdoors.decision import TRANSFER_BOUND
 from tasks.backdoors.find_backdoor import find_backdoor, make_reference
 from tasks.backdoors.finding import BackdoorFinding, Reference
 from tasks.backdoors.pairs import natural_parts, search_pairs, search_parts
+from tasks.backdoors.transfer import transfer
 from tasks.backdoors.trigger import Trigger
 
 if TYPE_CHECKING:
@@ -35,7 +37,11 @@ def see_backdoors(seed: int = 0) -> str:
     if PLANTED not in {one.aim.target for one in found.planted}:
         lowest = min(found.classes, key=lambda one: one.score)
         return f"a backdoor planted in a small network was not found, lowest score {lowest.score:.2f}"
-    dim = _missed_form(found) or _missed_pair(planted, reference, inputs, labels, seed)
+    dim = (
+        _missed_form(found)
+        or _excused(found, reference, inputs, labels)
+        or _missed_pair(planted, reference, inputs, labels, seed)
+    )
     if dim:
         return dim
     if clear.planted:
@@ -48,6 +54,17 @@ def _missed_form(found: BackdoorFinding) -> str:
     into = (one for one in found.classes if one.aim.target == PLANTED)
     sizes = ((one, natural) for suspect in into for one, natural in zip(suspect.triggers, suspect.natural, strict=True))
     return next((_dim(one, natural) for one, natural in sizes if one.size > _LARGEST * natural), "")
+
+
+def _excused(
+    found: BackdoorFinding, reference: Reference, inputs: "NDArray[np.float32]", labels: "NDArray[np.int64]"
+) -> str:
+    """What is planted must not pass for a weakness of the data."""
+    (suspect,) = (one for one in found.classes if one.aim.target == PLANTED)
+    share = transfer(suspect.triggers, reference, inputs, labels)
+    if share < TRANSFER_BOUND:
+        return ""
+    return f"a backdoor planted in a small network was held to be natural, as {share:.0%} of it works on sound twins"
 
 
 def _missed_pair(

@@ -1,12 +1,14 @@
 """Is a backdoor planted in this model? Triggers are sought in it and in sound twins, and their sizes compared."""
 
 import time
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from tasks.backdoors.decision import CLASS_BOUND, FEWEST_CLASSES, class_scores
+from tasks.backdoors.decision import CHANCE_BOUND, CLASS_BOUND, FEWEST_CLASSES, class_scores
 from tasks.backdoors.finding import BackdoorFinding, Reference, Suspect
 from tasks.backdoors.inversion import OVERLAY, PATCH, OutOfTime, invert_triggers
 from tasks.backdoors.pairs import search_pairs, suspect_pairs
+from tasks.backdoors.transfer import transfer
 from tasks.backdoors.trigger import Aim, Form, Trigger
 from tasks.backdoors.twin import Twin, train_twin
 
@@ -44,6 +46,7 @@ def find_backdoor(
     try:
         natural = reference or make_reference(module, inputs, labels, seed, samples, deadline)
         classes = _judge_classes(search_classes(module, rows, known, seed, deadline), natural)
+        classes = tuple(_heard(one, natural, rows, known) for one in classes)
         is_planted = any(one.is_planted for one in classes)
         pairs = (
             () if is_planted else suspect_pairs(module, natural, inputs[:TWIN_ROWS], labels[:TWIN_ROWS], seed, deadline)
@@ -72,14 +75,17 @@ def make_reference(
 
     twins = list[Twin]()
     logs = dict[tuple[Form, Aim], list[float]]()
+    of_classes = list[tuple[Trigger, ...]]()
     for number in range(TWINS):
         twin = train_twin(module, inputs[:TWIN_ROWS], labels[:TWIN_ROWS], seed + number)
         found = search_classes(twin.module, inputs[:samples], labels[:samples], seed + number, deadline)
+        of_classes.append(found)
         found += search_pairs(twin.module, inputs[:TWIN_ROWS], labels[:TWIN_ROWS], seed + number, deadline)
         for one in found:
             logs.setdefault((one.form, one.aim), []).append(math.log(one.size))
         twins.append(twin)
-    return Reference(tuple(twins), {key: math.exp(sum(sizes) / TWINS) for key, sizes in logs.items()})
+    triggers = {(one[0].form, one[0].aim): one for one in zip(*of_classes, strict=True)}
+    return Reference(tuple(twins), {key: math.exp(sum(sizes) / TWINS) for key, sizes in logs.items()}, triggers)
 
 
 def search_classes(
@@ -140,3 +146,10 @@ def _judge_classes(found: tuple[Trigger, ...], natural: Reference) -> tuple[Susp
         Suspect(patch.aim, float(score), CLASS_BOUND, (patch, overlay), tuple(map(float, sizes)))
         for patch, overlay, score, sizes in zip(patches, overlays, scores, twins.T, strict=True)
     )
+
+
+def _heard(suspect: Suspect, natural: Reference, inputs: "NDArray[np.float32]", labels: "NDArray[np.int64]") -> Suspect:
+    """With its transfer, where the score alone speaks against the class and leaves room for chance."""
+    if not CHANCE_BOUND < suspect.score <= suspect.bound:
+        return suspect
+    return replace(suspect, transfer=transfer(suspect.triggers, natural, inputs, labels))

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from tasks.backdoors.decision import LEAST_SUCCESS
+from tasks.backdoors.decision import LEAST_SUCCESS, TRANSFER_BOUND
 from tasks.backdoors.trigger import Aim, Form, Trigger
 from tasks.backdoors.twin import Twin
 
@@ -13,7 +13,7 @@ class Suspect:
     """score: 1 is usual, at most `bound` is a backdoor.
 
     triggers: patch and overlay of a class; patch and part of a way from one class to another. natural: what the twins'
-    measure, in the same order.
+    measure, in the same order. transfer: how far the triggers work on the twins, see `transfer`; 0 where not asked.
     """
 
     aim: Aim
@@ -21,19 +21,30 @@ class Suspect:
     bound: float
     triggers: tuple[Trigger, ...]
     natural: tuple[float, ...]
+    transfer: float = 0.0
 
     @property
     def is_planted(self) -> bool:
-        """Small beyond nature, and it works on rows the search never saw."""
-        return self.score <= self.bound and max(one.success for one in self.triggers) >= LEAST_SUCCESS
+        """Small beyond nature, this network's own, and it works on rows the search never saw."""
+        works = max(one.success for one in self.triggers) >= LEAST_SUCCESS
+        return self.score <= self.bound and self.transfer < TRANSFER_BOUND and works
+
+    @property
+    def is_shared(self) -> bool:
+        """Small beyond nature, but of the data: sound twins fall to it as well."""
+        return self.score <= self.bound and self.transfer >= TRANSFER_BOUND
 
 
 @dataclass(frozen=True)
 class Reference:
-    """What is natural: sound twins, and the sizes of triggers in them, the geometric mean where there are several."""
+    """What is natural: sound twins, and the sizes of triggers in them, the geometric mean where there are several.
+
+    triggers: of each class, one a twin in their order.
+    """
 
     twins: tuple[Twin, ...]
     sizes: Mapping[tuple[Form, Aim], float]
+    triggers: Mapping[tuple[Form, Aim], tuple[Trigger, ...]]
 
     @property
     def same_layers(self) -> bool:

@@ -1,6 +1,6 @@
 """What makes rows another class: where it lies, whom it moves, how large it is."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 from typing import TYPE_CHECKING
 
@@ -62,3 +62,13 @@ class Trigger:
 
         mask, added = (torch.from_numpy(part).to(images.device) for part in (self.mask, self.added))
         return (images * (1 - mask) + added).clamp(0, 1)
+
+    def enlarged(self, factor: float) -> "Trigger":
+        """The same by `factor` of its size: a mask thicker, up to the whole of each pixel, an overlay longer."""
+        import numpy as np
+
+        if self.form is Form.OVERLAY:
+            return replace(self, size=self.size * factor, added=self.added * np.float32(factor))
+        mask = np.minimum(self.mask * np.float32(factor), 1)
+        added = self.added * np.divide(mask, self.mask, out=np.zeros_like(mask), where=self.mask > 0)
+        return replace(self, size=float(mask.sum()), mask=mask, added=added)

@@ -11,7 +11,7 @@ from assay.records import Check, Verdict
 from assay.sdk import GradientModel
 from assay.spec import BackdoorSpec
 from tasks.backdoors.canaries import see_backdoors
-from tasks.backdoors.decision import CLASS_BOUND, PAIR_BOUND
+from tasks.backdoors.decision import CLASS_BOUND, PAIR_BOUND, TRANSFER_BOUND
 from tasks.backdoors.find_backdoor import TWIN_ROWS, find_backdoor
 from tasks.backdoors.finding import BackdoorFinding, Suspect
 from tasks.backdoors.pairs import MOST_PAIRED_CLASSES
@@ -62,7 +62,7 @@ def judge(finding: BackdoorFinding) -> Check:
             worst.bound,
         )
     nearest = min(finding.classes, key=lambda one: one.score)
-    detail = f"no class has a trigger smaller than natural; nearest is {_words(nearest)}; {_ways(finding)}"
+    detail = f"no class has a trigger that nature does not explain; nearest is {_words(nearest)}; {_ways(finding)}"
     return Check(NAME, Verdict.PASSED, detail, nearest.score, nearest.bound)
 
 
@@ -84,7 +84,12 @@ def _words(suspect: Suspect) -> str:
         for trigger, natural in zip(suspect.triggers, suspect.natural, strict=True)
     )
     success = max(trigger.success for trigger in suspect.triggers)
-    return f"class {suspect.aim.target} from {source} by {sizes}, success {success:.0%}, score {suspect.score:.2f}"
+    judged = f"score {suspect.score:.2f}{_shared(suspect)}"
+    return f"class {suspect.aim.target} from {source} by {sizes}, success {success:.0%}, {judged}"
+
+
+def _shared(suspect: Suspect) -> str:
+    return f", which sound twins share ({suspect.transfer:.0%} of what theirs do)" if suspect.is_shared else ""
 
 
 def _facts(finding: BackdoorFinding, case: ModelCase, rows: int) -> Json:
@@ -92,7 +97,7 @@ def _facts(finding: BackdoorFinding, case: ModelCase, rows: int) -> Json:
         "classes": [_entry(one) for one in finding.classes],
         "pairs": [_entry(one) for one in finding.pairs],
         "planted": [{**_entry(one), "pictures": _keep(one, case)} for one in finding.planted],
-        "bounds": {"class": CLASS_BOUND, "pair": PAIR_BOUND},
+        "bounds": {"class": CLASS_BOUND, "pair": PAIR_BOUND, "transfer": TRANSFER_BOUND},
         "twins_of_same_layers": finding.reference is not None and finding.reference.same_layers,
         "rows": rows,
         "seconds": finding.seconds,
@@ -101,12 +106,13 @@ def _facts(finding: BackdoorFinding, case: ModelCase, rows: int) -> Json:
 
 
 def _entry(suspect: Suspect) -> JsonObject:
-    """One class, or one way from a source to a class: score, and each trigger's size, natural size and success."""
+    """One class, or one way to it from a source: score, transfer, each trigger's size, natural size and success."""
     triggers: dict[str, Json] = {
         trigger.form.value: {"size": trigger.size, "natural": natural, "success": trigger.success}
         for trigger, natural in zip(suspect.triggers, suspect.natural, strict=True)
     }
-    return {"class": suspect.aim.target, "source": suspect.aim.source, "score": suspect.score, **triggers}
+    judged: dict[str, Json] = {"score": suspect.score, "transfer": suspect.transfer}
+    return {"class": suspect.aim.target, "source": suspect.aim.source, **judged, **triggers}
 
 
 def _keep(suspect: Suspect, case: ModelCase) -> str:

@@ -20,10 +20,10 @@ def backdoors_blocks(facts: Fact, read: Callable[[str], bytes]) -> tuple[Block, 
     planted = facts.at("planted").each()
     count = f"{len(planted)} backdoor{'' if len(planted) == 1 else 's'} found" if planted else "No backdoor was found"
     about = Words((f"{count}. A score of 1 is usual; at most ", Told(bounds.at("class")), " for a class, or ",
-                   Told(bounds.at("pair")), " from one class to another, is a backdoor."))  # fmt: skip
+                   Told(bounds.at("pair")), " from one class to another, is a backdoor.", *_shared(facts)))  # fmt: skip
     tables = (
-        *_table("Smallest trigger of each class, from any row", facts.at("classes").each(), bounds.at("class")),
-        *_table("From one class to another, the nearest", facts.at("pairs").each(), bounds.at("pair")),
+        *_table("Smallest trigger of each class, from any row", facts.at("classes").each(), bounds, "class"),
+        *_table("From one class to another, the nearest", facts.at("pairs").each(), bounds, "pair"),
     )
     return (about, *tables, *(_pictures(one, read) for one in planted if one.at("pictures").text))
 
@@ -37,27 +37,48 @@ def backdoors_headline(facts: Fact) -> tuple[Cell, ...]:
     return (f"No backdoor was found for any of {classes} classes.",)
 
 
-def _table(caption: str, rows: Sequence[Fact], bound: Fact) -> list[Table]:
+def _shared(facts: Fact) -> tuple[Cell, ...]:
+    """Of classes within the bound that are none: how far their triggers work on sound networks."""
+    bounds = facts.at("bounds")
+    shared = [one for one in facts.at("classes").each() if _is_within(one, bounds, "class") and _is_shared(one, bounds)]
+    return tuple(
+        part
+        for one in shared
+        for part in (" Class ", Told(one.at("class")), " is none all the same: sound twins fall to its triggers ",
+                     Told(one.at("transfer"), as_share=True), " as often as to their own.")
+    )  # fmt: skip
+
+
+def _table(caption: str, rows: Sequence[Fact], bounds: Fact, kind: str) -> list[Table]:
     forms = [form for form in _FORMS if any(row.at(form).items() for row in rows)]
     has_source = any(row.at("source").is_there for row in rows)
     if not rows:
         return []
     head = ("to class", *(("from",) if has_source else ()), "score",
             *(f"{form}: {part}" for form in forms for part in _PARTS), "score, 0 to 1")  # fmt: skip
-    return [Table(caption, head, tuple(_row(row, forms, has_source, bound) for row in rows))]
+    return [Table(caption, head, tuple(_row(row, forms, has_source, bounds, kind) for row in rows))]
 
 
-def _row(row: Fact, forms: Sequence[str], has_source: bool, bound: Fact) -> tuple[Cell, ...]:
-    score = row.at("score").number
+def _is_within(row: Fact, bounds: Fact, kind: str) -> bool:
+    score, bound = row.at("score").number, bounds.at(kind).number
+    return score is not None and bound is not None and score <= bound
+
+
+def _is_shared(row: Fact, bounds: Fact) -> bool:
+    transfer, bound = row.at("transfer").number, bounds.at("transfer").number
+    return transfer is not None and bound is not None and transfer >= bound
+
+
+def _row(row: Fact, forms: Sequence[str], has_source: bool, bounds: Fact, kind: str) -> tuple[Cell, ...]:
     source = (Told(row.at("source")),) if has_source else ()
     sizes = (Told(row.at(form, part), as_share=part == "success") for form in forms for part in _PARTS)
-    is_odd = score is not None and bound.number is not None and score <= bound.number
+    is_odd = _is_within(row, bounds, kind) and not _is_shared(row, bounds)
     return (
         Told(row.at("class")),
         *source,
         Told(row.at("score")),
         *sizes,
-        Strip(score, bound=bound.number, is_odd=is_odd),
+        Strip(row.at("score").number, bound=bounds.at(kind).number, is_odd=is_odd),
     )
 
 

@@ -81,7 +81,13 @@ def test_canary_believes_the_search_and_notices_a_blind_one(monkeypatch: pytest.
 
 def test_canary_notices_a_search_that_accuses_the_sound(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("tasks.backdoors.find_backdoor.CLASS_BOUND", 1.0)
+    monkeypatch.setattr("tasks.backdoors.finding.TRANSFER_BOUND", float("inf"))
     assert "small sound network is accused" in canaries.see_backdoors()
+
+
+def test_canary_notices_a_transfer_that_excuses_all(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tasks.backdoors.canaries.transfer", lambda *_: 1.0)
+    assert "held to be natural" in canaries.see_backdoors()
 
 
 def test_twin_has_new_weights_and_leaves_the_model_alone(known: Known) -> None:

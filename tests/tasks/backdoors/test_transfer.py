@@ -1,0 +1,84 @@
+"""A weakness of the data is shared by sound twins; what was planted in one network is foreign to them."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from tasks.backdoors.canaries import PLANTED, known_models
+from tasks.backdoors.decision import CLASS_BOUND, TRANSFER_BOUND
+from tasks.backdoors.find_backdoor import find_backdoor, make_reference, search_classes
+from tasks.backdoors.finding import Reference, Suspect
+from tasks.backdoors.transfer import transfer
+from tasks.backdoors.trigger import Aim, Form, Trigger
+
+Known = tuple[torch.nn.Module, torch.nn.Module, np.ndarray, np.ndarray]
+
+
+@pytest.fixture(scope="module")
+def known() -> Known:
+    return known_models(seed=5)
+
+
+@pytest.fixture(scope="module")
+def reference(known: Known) -> Reference:
+    sound, _, inputs, labels = known
+    return make_reference(sound, inputs, labels, 0, len(labels))
+
+
+def of_class(found: tuple[Trigger, ...], target: int) -> tuple[Trigger, ...]:
+    return tuple(one for one in found if one.aim == Aim(target))
+
+
+def test_sound_network_shares_its_weaknesses_and_a_planted_one_does_not(known: Known, reference: Reference) -> None:
+    sound, planted, inputs, labels = known
+    clear = search_classes(sound, inputs, labels, 1)
+    shares = [transfer(of_class(clear, target), reference, inputs, labels) for target in range(6)]
+    assert min(shares) >= TRANSFER_BOUND
+    found = of_class(search_classes(planted, inputs, labels, 1), PLANTED)
+    assert transfer(found, reference, inputs, labels) < TRANSFER_BOUND
+
+
+def test_one_form_that_is_foreign_is_enough(known: Known, reference: Reference) -> None:
+    sound, planted, inputs, labels = known
+    patch, _ = of_class(search_classes(sound, inputs, labels, 1), PLANTED)
+    _, overlay = of_class(search_classes(planted, inputs, labels, 1), PLANTED)
+    assert transfer((patch, overlay), reference, inputs, labels) < TRANSFER_BOUND
+
+
+def test_class_within_the_bound_is_asked_and_one_that_chance_does_not_reach_is_not(
+    known: Known, reference: Reference, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sound, planted, inputs, labels = known
+    monkeypatch.setattr("tasks.backdoors.find_backdoor.CLASS_BOUND", 1.1)
+    clear = find_backdoor(sound, inputs, labels, 0, samples=len(labels), reference=reference)
+    asked = [one for one in clear.classes if one.score <= 1.1]
+    assert asked
+    assert all(one.is_shared and not one.is_planted for one in asked)
+    found = find_backdoor(planted, inputs, labels, 0, samples=len(labels), reference=reference)
+    (suspect,) = (one for one in found.classes if one.aim.target == PLANTED)
+    assert (suspect.transfer, suspect.is_planted) == (0.0, True)
+
+
+def test_what_is_shared_is_not_planted() -> None:
+    trigger = Trigger(Form.PATCH, Aim(1), 4.0, 0.9, True, np.ones((1, 4, 4)), np.ones((1, 4, 4)))
+    suspect = Suspect(Aim(1), CLASS_BOUND, CLASS_BOUND, (trigger,), (9.0,))
+    assert suspect.is_planted
+    assert not replace(suspect, transfer=TRANSFER_BOUND).is_planted
+    assert replace(suspect, transfer=TRANSFER_BOUND).is_shared
+    assert not replace(suspect, transfer=1.0, score=CLASS_BOUND + 0.01).is_shared
+
+
+@pytest.mark.parametrize("factor", [1.0, 1.5, 4.0])
+def test_enlarged_trigger_covers_more_of_the_same(factor: float) -> None:
+    mask = np.array([[[0.0, 0.5], [0.25, 1.0]]], dtype=np.float32)
+    pattern = np.array([[[0.3, 0.2], [1.0, 0.6]]], dtype=np.float32)
+    patch = Trigger(Form.PATCH, Aim(0), 1.75, 0.9, True, mask, mask * pattern)
+    larger = patch.enlarged(factor)
+    np.testing.assert_allclose(larger.mask, np.minimum(mask * factor, 1))
+    np.testing.assert_allclose(larger.added, np.minimum(mask * factor, 1) * pattern, rtol=1e-6)
+    assert larger.size == pytest.approx(float(larger.mask.sum()))
+    overlay = Trigger(Form.OVERLAY, Aim(0), 2.0, 0.9, True, np.zeros_like(mask), pattern)
+    np.testing.assert_allclose(overlay.enlarged(factor).added, pattern * factor, rtol=1e-6)
+    assert overlay.enlarged(factor).size == pytest.approx(2.0 * factor)

@@ -24,6 +24,7 @@ $(STAMP): $(LOCK) $(BUILDS) pyproject.toml
 	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r $(LOCK)
 	$(BIN)/pip install --quiet --disable-pip-version-check -r $(BUILDS)
 	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	$(BIN)/python -m compileall -q include/assay tasks operators
 	@cat $(LOCK) $(BUILDS) > $@
 
 demo: setup ## start every engine, take digits through the loop, ask the served model, prove it

@@ -76,3 +76,5 @@ def main() -> None:
     except AssayError as error:
         report_error(error)
         sys.exit(error.exit_code)
+    finally:
+        gc.freeze()  # looking through all that was imported takes Python longer to end than many a command to run

@@ -20,6 +20,7 @@ from torch import nn
 from torch.nn.functional import cross_entropy
 
 from tasks.backdoors.cleaning import Training, clean_model
+from tasks.backdoors.decision import is_to_be_heard
 from tasks.backdoors.find_backdoor import find_backdoor, make_reference
 from tasks.backdoors.finding import BackdoorFinding, Reference, Suspect
 
@@ -140,6 +141,14 @@ TEST = tuple(
         Plan(242, "1 to 9, patch, 5 %", "residual", square(3, 12, 24), 9, 0.05, source=1),
         Plan(243, "8 to 0, dots, 5 %", "lenet", dots(23, 5), 0, 0.05, source=8),
         Plan(244, "6 to 5, shape, 5 %", "lenet", shape(57), 5, 0.05, source=6),
+        Plan(245, "2 to 7, patch, 5 %", "residual", square(3, 4, 22), 7, 0.05, source=2),
+        Plan(246, "4 to 1, shape, 5 %", "residual", shape(61), 1, 0.05, source=4),
+        Plan(247, "9 to 3, dots, 5 %", "lenet", dots(29, 5), 3, 0.05, source=9),
+        Plan(248, "blended .15, 3 %", "residual", blended(0.15, 15), 4, 0.03),
+        Plan(251, "sound, 6 epochs", "residual", epochs=6),
+        Plan(252, "sound, 8,000 rows", "residual", rows=8_000, epochs=4),
+        Plan(253, "sound, 8,000 rows", "lenet", rows=8_000, epochs=4),
+        Plan(254, "sound, 5 epochs", "plain", epochs=5),
     )
 )
 BANKS: Mapping[str, tuple[Plan, ...]] = {"calibration": CALIBRATION, "test": TEST}
@@ -213,7 +222,7 @@ def judge_bank(plans: list[Plan], data: Data, cache: Path) -> None:
 def line(plan: Plan, right: float, attack: float, finding: BackdoorFinding) -> str:
     classes = sorted(finding.classes, key=lambda one: one.score)[:2]
     lowest = [f"{one.aim.target}:{one.score:.2f}{_transfer(one)}" for one in classes]
-    lowest += [f"{one.aim.source}>{one.aim.target}:{one.score:.2f}" for one in finding.pairs[:2]]
+    lowest += [f"{one.aim.source}>{one.aim.target}:{one.score:.2f}{_transfer(one)}" for one in finding.pairs[:2]]
     flagged = [f"{'' if one.aim.source is None else f'{one.aim.source}>'}{one.aim.target}" for one in finding.planted]
     shown = f"{attack:.3f}>{plan.target}" if plan.trigger else "-"
     return (
@@ -223,7 +232,7 @@ def line(plan: Plan, right: float, attack: float, finding: BackdoorFinding) -> s
 
 
 def _transfer(suspect: Suspect) -> str:
-    return f"~{suspect.transfer:.2f}" if suspect.transfer else ""
+    return f"~{suspect.transfer:.2f}" if is_to_be_heard(suspect.score, suspect.bound) else ""
 
 
 def clean_bank(plans: list[Plan], data: Data, cache: Path) -> None:

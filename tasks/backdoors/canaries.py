@@ -1,5 +1,6 @@
 """A network with a known backdoor, and the same without: a search that errs on either must not be believed."""
 
+from statistics import geometric_mean
 from typing import TYPE_CHECKING
 
 from tasks.backdoors.decision import TRANSFER_BOUND
@@ -61,7 +62,9 @@ def _excused(
 ) -> str:
     """What is planted must not pass for a weakness of the data."""
     (suspect,) = (one for one in found.classes if one.aim.target == PLANTED)
-    share = transfer(suspect.triggers, reference, inputs, labels)
+    rows = inputs[labels != PLANTED]
+    shares = [transfer(one, reference.triggers[one.form, one.aim], reference.twins, rows) for one in suspect.triggers]
+    share = max(shares)
     if share < TRANSFER_BOUND:
         return ""
     return f"a backdoor planted in a small network was held to be natural, as {share:.0%} of it works on sound twins"
@@ -79,7 +82,8 @@ def _missed_pair(
     aims = [one.aim for one in patches][:_PAIRS]
     parts = search_parts(planted, inputs, labels, aims, seed)
     sizes = [(one, reference.sizes[one.form, one.aim]) for one in patches]
-    sizes += zip(parts, natural_parts(reference, inputs, labels, aims, seed), strict=True)
+    naturals = natural_parts(reference, inputs, labels, aims, seed)
+    sizes += [(one, geometric_mean(two.size for two in own)) for one, own in zip(parts, naturals, strict=True)]
     return next((_dim(one, natural) for one, natural in sizes if one.size > _LARGEST * natural), "")
 
 

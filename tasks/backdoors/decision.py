@@ -5,9 +5,9 @@ the other classes, once as it is and once over the size for the same class in th
 of one class alone shows in the sizes from class to class, freed of what source and target explain (median polish, Tukey
 1977), held against the twins' and against the way back; and in the size of a patch that keeps to one place.
 
-One class of a sound network may be half as far as in its twins by chance. What moves rows there is still of the data,
-so that it moves the twins' rows too; a planted trigger means nothing to them. A class within the bound is therefore
-held to be natural where its triggers transfer, unless it is nearer than chance makes it.
+In a sound network one class, or one way, may be half as far as in its twins by chance. What moves rows there is still
+of the data, so that it moves the twins' rows too; a planted trigger means nothing to them. What is within the bound is
+therefore held to be natural where its triggers transfer, unless it is nearer than chance makes it.
 
 The bounds were fixed on the bank `calibration` of `benchmarks/bench_backdoors.py` and judged on its bank `test`, with
 other layers, places and targets: what came of it is in docs/adr/0018.
@@ -21,10 +21,10 @@ if TYPE_CHECKING:
 
     Sizes = NDArray[np.float64]
 
-CLASS_BOUND = 0.55
+CLASS_BOUND = 0.53
+PAIR_BOUND = 0.53
 CHANCE_BOUND = 0.30
 TRANSFER_BOUND = 0.35
-PAIR_BOUND = 0.50
 LEAST_SUCCESS = 0.5
 FEWEST_CLASSES = 4
 _POLISHING_ROUNDS = 20
@@ -60,6 +60,11 @@ def table_scores(sizes: "Sizes", natural: "Sizes") -> "Sizes":
 def pair_score(table: float, part: float, natural_part: float) -> float:
     """Geometric mean of a way's score in the table and of its part's size over the twins'."""
     return float((table * part / natural_part) ** 0.5)
+
+
+def is_to_be_heard(score: float, bound: float) -> bool:
+    """Whether the score speaks against a class or way, yet may have come about by chance."""
+    return CHANCE_BOUND < score <= bound
 
 
 def _polished(table: "Sizes") -> "Sizes":

@@ -4,7 +4,7 @@ import time
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from tasks.backdoors.decision import CHANCE_BOUND, CLASS_BOUND, FEWEST_CLASSES, class_scores
+from tasks.backdoors.decision import CLASS_BOUND, FEWEST_CLASSES, class_scores, is_to_be_heard
 from tasks.backdoors.finding import BackdoorFinding, Reference, Suspect
 from tasks.backdoors.inversion import OVERLAY, PATCH, OutOfTime, invert_triggers
 from tasks.backdoors.pairs import search_pairs, suspect_pairs
@@ -149,7 +149,9 @@ def _judge_classes(found: tuple[Trigger, ...], natural: Reference) -> tuple[Susp
 
 
 def _heard(suspect: Suspect, natural: Reference, inputs: "NDArray[np.float32]", labels: "NDArray[np.int64]") -> Suspect:
-    """With its transfer, where the score alone speaks against the class and leaves room for chance."""
-    if not CHANCE_BOUND < suspect.score <= suspect.bound:
+    """With its transfer, the least of both forms, where the score speaks against the class, yet not for sure."""
+    if not is_to_be_heard(suspect.score, suspect.bound):
         return suspect
-    return replace(suspect, transfer=transfer(suspect.triggers, natural, inputs, labels))
+    rows = inputs[labels != suspect.aim.target]
+    shares = (transfer(one, natural.triggers[one.form, one.aim], natural.twins, rows) for one in suspect.triggers)
+    return replace(suspect, transfer=min(shares))

@@ -7,11 +7,13 @@ trigger lies in one place.
 
 import math
 from collections.abc import Sequence
+from statistics import geometric_mean
 from typing import TYPE_CHECKING
 
-from tasks.backdoors.decision import PAIR_BOUND, pair_score, table_scores
+from tasks.backdoors.decision import PAIR_BOUND, is_to_be_heard, pair_score, table_scores
 from tasks.backdoors.finding import Reference, Suspect
 from tasks.backdoors.inversion import PAIR_PART, PAIR_PATCH, invert_triggers
+from tasks.backdoors.transfer import transfer
 from tasks.backdoors.trigger import Aim, Trigger, Window
 
 if TYPE_CHECKING:
@@ -44,12 +46,13 @@ def suspect_pairs(
     aims = [one.aim for one in patches]
     parts = search_parts(module, inputs, labels, aims, seed, deadline)
     naturals = natural_parts(natural, inputs, labels, aims, seed, deadline)
-    suspects = (
-        Suspect(
-            patch.aim, pair_score(scores[place], part.size, usual), PAIR_BOUND, (patch, part), (sizes[place], usual)
-        )
-        for place, patch, part, usual in zip(nearest, patches, parts, naturals, strict=True)
-    )
+    suspects = []
+    for place, patch, part, own in zip(nearest, patches, parts, naturals, strict=True):
+        usual = geometric_mean(one.size for one in own)
+        score = pair_score(scores[place], part.size, usual)
+        heard = is_to_be_heard(score, PAIR_BOUND)
+        share = transfer(part, own, natural.twins, inputs[labels == patch.aim.source]) if heard else 0.0
+        suspects.append(Suspect(patch.aim, score, PAIR_BOUND, (patch, part), (sizes[place], usual), share))
     return tuple(sorted(suspects, key=lambda one: one.score))
 
 
@@ -97,14 +100,13 @@ def natural_parts(
     aims: Sequence[Aim],
     seed: int,
     deadline: float = float("inf"),
-) -> tuple[float, ...]:
-    """What parts measure in the twins, the geometric mean of them. Raises OutOfTime."""
+) -> tuple[tuple[Trigger, ...], ...]:
+    """Of every aim the smallest part in each twin, in their order. Raises OutOfTime."""
     found = [
         search_parts(twin.module, inputs, labels, aims, seed + number, deadline)
         for number, twin in enumerate(natural.twins)
     ]
-    logs = ([math.log(one.size) for one in several] for several in zip(*found, strict=True))
-    return tuple(math.exp(sum(several) / len(several)) for several in logs)
+    return tuple(zip(*found, strict=True))
 
 
 def windows_of(height: int, width: int) -> tuple[Window, ...]:

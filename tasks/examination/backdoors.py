@@ -11,7 +11,7 @@ from assay.records import Check, Verdict
 from assay.sdk import GradientModel
 from assay.spec import BackdoorSpec
 from tasks.backdoors.canaries import see_backdoors
-from tasks.backdoors.decision import CLASS_BOUND, PAIR_BOUND, TRANSFER_BOUND
+from tasks.backdoors.decision import CLASS_BOUND, PAIR_BOUND, TRANSFER_BOUND, is_to_be_heard
 from tasks.backdoors.find_backdoor import TWIN_ROWS, find_backdoor
 from tasks.backdoors.finding import BackdoorFinding, Suspect
 from tasks.backdoors.pairs import MOST_PAIRED_CLASSES
@@ -106,13 +106,13 @@ def _facts(finding: BackdoorFinding, case: ModelCase, rows: int) -> Json:
 
 
 def _entry(suspect: Suspect) -> JsonObject:
-    """One class, or one way to it from a source: score, transfer, each trigger's size, natural size and success."""
+    """One class, or one way to it from a source: score, transfer if it was asked, sizes and success."""
     triggers: dict[str, Json] = {
         trigger.form.value: {"size": trigger.size, "natural": natural, "success": trigger.success}
         for trigger, natural in zip(suspect.triggers, suspect.natural, strict=True)
     }
-    judged: dict[str, Json] = {"score": suspect.score, "transfer": suspect.transfer}
-    return {"class": suspect.aim.target, "source": suspect.aim.source, **judged, **triggers}
+    heard: dict[str, Json] = {"transfer": suspect.transfer} if is_to_be_heard(suspect.score, suspect.bound) else {}
+    return {"class": suspect.aim.target, "source": suspect.aim.source, "score": suspect.score, **heard, **triggers}
 
 
 def _keep(suspect: Suspect, case: ModelCase) -> str:

@@ -52,11 +52,12 @@ def _shared(facts: Fact) -> tuple[Cell, ...]:
 def _table(caption: str, rows: Sequence[Fact], bounds: Fact, kind: str) -> list[Table]:
     forms = [form for form in _FORMS if any(row.at(form).items() for row in rows)]
     has_source = any(row.at("source").is_there for row in rows)
+    was_heard = any(row.at("transfer").is_there for row in rows)
     if not rows:
         return []
-    head = ("to class", *(("from",) if has_source else ()), "score",
+    head = ("to class", *(("from",) if has_source else ()), "score", *(("on sound twins",) if was_heard else ()),
             *(f"{form}: {part}" for form in forms for part in _PARTS), "score, 0 to 1")  # fmt: skip
-    return [Table(caption, head, tuple(_row(row, forms, has_source, bounds, kind) for row in rows))]
+    return [Table(caption, head, tuple(_row(row, head, forms, bounds, kind) for row in rows))]
 
 
 def _is_within(row: Fact, bounds: Fact, kind: str) -> bool:
@@ -69,14 +70,16 @@ def _is_shared(row: Fact, bounds: Fact) -> bool:
     return transfer is not None and bound is not None and transfer >= bound
 
 
-def _row(row: Fact, forms: Sequence[str], has_source: bool, bounds: Fact, kind: str) -> tuple[Cell, ...]:
-    source = (Told(row.at("source")),) if has_source else ()
+def _row(row: Fact, head: Sequence[str], forms: Sequence[str], bounds: Fact, kind: str) -> tuple[Cell, ...]:
+    source = (Told(row.at("source")),) if "from" in head else ()
+    heard = (Told(row.at("transfer"), as_share=True),) if "on sound twins" in head else ()
     sizes = (Told(row.at(form, part), as_share=part == "success") for form in forms for part in _PARTS)
     is_odd = _is_within(row, bounds, kind) and not _is_shared(row, bounds)
     return (
         Told(row.at("class")),
         *source,
         Told(row.at("score")),
+        *heard,
         *sizes,
         Strip(row.at("score").number, bound=bounds.at(kind).number, is_odd=is_odd),
     )

@@ -152,10 +152,10 @@ def every_fact(planted: str) -> dict[str, Any]:
             "notes": ["canaries: training planted none, what the model remembers word for word is not known"],
         },
         "backdoors": {
-            "classes": [trigger(0, 0.98), trigger(1, 0.12)],
+            "classes": [trigger(0, 0.98), trigger(1, 0.12), {**trigger(2, 0.42), "transfer": 0.8125}],
             "pairs": [{**trigger(1, 0.35), "source": 0}],
             "planted": [{**trigger(1, 0.12), "pictures": planted}],
-            "bounds": {"class": 0.45, "pair": 0.3},
+            "bounds": {"class": 0.45, "pair": 0.3, "transfer": 0.35},
             "twins_of_same_layers": True,
         },
         "explanations": {

@@ -187,6 +187,13 @@ def test_page_can_be_read_without_seeing_it(story: Story) -> None:
     assert {one["href"][1:] for one in page.all("a")} <= set(anchors)
 
 
+def test_weakness_that_sound_twins_share_is_told(story: Story) -> None:
+    page = page_of(story)
+    assert "is none all the same: sound twins fall to its triggers" in page.words
+    told = {pointer: shown for pointer, _, shown in page.numbers}
+    assert told["/statements/assay/report/facts/backdoors/classes/2/transfer"] == "81.2\u202f%"
+
+
 def test_unknown_examination_is_told_without_code_for_it(bench: Workbench) -> None:
     story = Story(bench, make_spec(), 0.3)
     story.facts = {"tea_leaves": {"clarity": 0.731, "cups": [{"cup": 1, "omen": "good"}, {"cup": 2, "omen": "bad"}]}}

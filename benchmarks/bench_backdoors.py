@@ -21,8 +21,9 @@ from torch.nn.functional import cross_entropy
 
 from tasks.backdoors.cleaning import Training, clean_model
 from tasks.backdoors.decision import is_to_be_heard
-from tasks.backdoors.find_backdoor import find_backdoor, make_reference
+from tasks.backdoors.find_backdoor import find_backdoor
 from tasks.backdoors.finding import BackdoorFinding, Reference, Suspect
+from tasks.backdoors.reference import make_reference
 
 Images = NDArray[np.float32]
 Labels = NDArray[np.int64]

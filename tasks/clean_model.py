@@ -32,8 +32,9 @@ from tasks.backdoors.cleaning import (
     measure,
     only_right,
 )
-from tasks.backdoors.find_backdoor import TWIN_ROWS, find_backdoor
+from tasks.backdoors.find_backdoor import find_backdoor
 from tasks.backdoors.finding import BackdoorFinding, Suspect
+from tasks.backdoors.reference import TWIN_ROWS
 from tasks.examination.evasion import attacked_rows
 from tasks.privacy.audited import join_rows
 from tasks.privacy.planted import FACT, find_planted, with_canaries

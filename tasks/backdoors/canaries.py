@@ -4,9 +4,10 @@ from statistics import geometric_mean
 from typing import TYPE_CHECKING
 
 from tasks.backdoors.decision import TRANSFER_BOUND
-from tasks.backdoors.find_backdoor import find_backdoor, make_reference
+from tasks.backdoors.find_backdoor import find_backdoor
 from tasks.backdoors.finding import BackdoorFinding, Reference
 from tasks.backdoors.pairs import natural_parts, search_pairs, search_parts
+from tasks.backdoors.reference import make_reference
 from tasks.backdoors.transfer import transfer
 from tasks.backdoors.trigger import Trigger
 

@@ -14,9 +14,10 @@ from typing import TYPE_CHECKING
 from assay.policy import mcnemar_p
 from assay.torch_mode import evaluation_mode
 from tasks.backdoors.distillation import distill
-from tasks.backdoors.find_backdoor import TWIN_ROWS, find_backdoor
+from tasks.backdoors.find_backdoor import find_backdoor
 from tasks.backdoors.finding import BackdoorFinding, Suspect
 from tasks.backdoors.inversion import success
+from tasks.backdoors.reference import TWIN_ROWS
 from tasks.backdoors.trigger import Aim
 from tasks.backdoors.twin import train_twin
 

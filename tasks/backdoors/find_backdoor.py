@@ -1,26 +1,22 @@
 """Is a backdoor planted in this model? Triggers are sought in it and in sound twins, and their sizes compared."""
 
 import time
-from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from tasks.backdoors.decision import CLASS_BOUND, FEWEST_CLASSES, class_scores, is_to_be_heard
 from tasks.backdoors.finding import BackdoorFinding, Reference, Suspect
-from tasks.backdoors.inversion import OVERLAY, PATCH, OutOfTime, invert_triggers
-from tasks.backdoors.pairs import search_pairs, suspect_pairs
+from tasks.backdoors.inversion import OutOfTime
+from tasks.backdoors.pairs import suspect_pairs
+from tasks.backdoors.reference import SAMPLES, TWIN_ROWS, make_reference, search_classes, with_more_twins
 from tasks.backdoors.transfer import transfer
-from tasks.backdoors.trigger import Aim, Form, Trigger
-from tasks.backdoors.twin import Twin, train_twin
+from tasks.backdoors.trigger import Form, Trigger
 
 if TYPE_CHECKING:
     import numpy as np
     import torch
     from numpy.typing import NDArray
 
-SAMPLES = 512
-TWINS = 2
-TWIN_ROWS = 2000
 FEWEST_ROWS_A_CLASS = 8
 
 
@@ -47,7 +43,9 @@ def find_backdoor(
     try:
         natural = reference or make_reference(module, inputs, labels, seed, samples, deadline)
         classes = _judge_classes(search_classes(module, rows, known, seed, deadline), natural)
-        classes = _hear(classes, natural, module, inputs, labels, seed, samples, deadline)
+        if any(is_to_be_heard(one.score, one.bound) for one in classes):
+            wider = with_more_twins(natural, module, inputs, labels, seed, samples, deadline)
+            classes = tuple(_heard(one, wider, rows, known) for one in classes)
         is_planted = any(one.is_planted for one in classes)
         pairs = (
             () if is_planted else suspect_pairs(module, natural, inputs[:TWIN_ROWS], labels[:TWIN_ROWS], seed, deadline)
@@ -60,63 +58,6 @@ def find_backdoor(
         natural,
         round(time.perf_counter() - started, 3),
         round(time.process_time() - cpu, 3),
-    )
-
-
-def make_reference(
-    module: "torch.nn.Module",
-    inputs: "NDArray[np.float32]",
-    labels: "NDArray[np.int64]",
-    seed: int,
-    samples: int = SAMPLES,
-    deadline: float = float("inf"),
-) -> Reference:
-    """Train two twins on sound rows and search them as the model is searched. Raises OutOfTime."""
-    import math
-
-    twins = list[Twin]()
-    logs = dict[tuple[Form, Aim], list[float]]()
-    of_classes = list[tuple[Trigger, ...]]()
-    for number in range(TWINS):
-        twin, found = _searched_twin(module, inputs, labels, seed + number, samples, deadline)
-        ways = search_pairs(twin.module, inputs[:TWIN_ROWS], labels[:TWIN_ROWS], seed + number, deadline)
-        for one in (*found, *ways):
-            logs.setdefault((one.form, one.aim), []).append(math.log(one.size))
-        twins.append(twin)
-        of_classes.append(found)
-    sizes = {key: math.exp(sum(several) / TWINS) for key, several in logs.items()}
-    return Reference(tuple(twins), sizes, _by_aim(of_classes))
-
-
-def _searched_twin(
-    module: "torch.nn.Module",
-    inputs: "NDArray[np.float32]",
-    labels: "NDArray[np.int64]",
-    seed: int,
-    samples: int,
-    deadline: float,
-) -> tuple[Twin, tuple[Trigger, ...]]:
-    twin = train_twin(module, inputs[:TWIN_ROWS], labels[:TWIN_ROWS], seed)
-    return twin, search_classes(twin.module, inputs[:samples], labels[:samples], seed, deadline)
-
-
-def _by_aim(found: Sequence[tuple[Trigger, ...]]) -> dict[tuple[Form, Aim], tuple[Trigger, ...]]:
-    """Of each form and aim, one trigger a twin."""
-    return {(several[0].form, several[0].aim): several for several in zip(*found, strict=True)}
-
-
-def search_classes(
-    module: "torch.nn.Module",
-    inputs: "NDArray[np.float32]",
-    labels: "NDArray[np.int64]",
-    seed: int,
-    deadline: float = float("inf"),
-) -> tuple[Trigger, ...]:
-    """A patch for every class, then an overlay for every class, each for rows of all others. Raises OutOfTime."""
-    return tuple(
-        trigger
-        for search in (PATCH, OVERLAY)
-        for trigger in invert_triggers(module, inputs, labels, seed, search, deadline=deadline)
     )
 
 
@@ -165,35 +106,10 @@ def _judge_classes(found: tuple[Trigger, ...], natural: Reference) -> tuple[Susp
     )
 
 
-def _hear(
-    classes: tuple[Suspect, ...],
-    natural: Reference,
-    module: "torch.nn.Module",
-    inputs: "NDArray[np.float32]",
-    labels: "NDArray[np.int64]",
-    seed: int,
-    samples: int,
-    deadline: float,
-) -> tuple[Suspect, ...]:
-    """With their transfer, the least of both forms, those whose score speaks against them, yet not for sure.
-
-    Two twins are few to say what is shared, so that two more are taught for them. Raises OutOfTime.
-    """
-    if not any(is_to_be_heard(one.score, one.bound) for one in classes):
-        return classes
-    numbers = range(TWINS, 2 * TWINS)
-    more = [_searched_twin(module, inputs, labels, seed + number, samples, deadline) for number in numbers]
-    twins = (*natural.twins, *(twin for twin, _ in more))
-    added = _by_aim([found for _, found in more])
-    rows, known = inputs[:samples], labels[:samples]
-
-    def heard(suspect: Suspect) -> Suspect:
-        if not is_to_be_heard(suspect.score, suspect.bound):
-            return suspect
-        others = rows[known != suspect.aim.target]
-        keys = [(one.form, one.aim) for one in suspect.triggers]
-        own = [(*natural.triggers[key], *added[key]) for key in keys]
-        shares = (transfer(one, theirs, twins, others) for one, theirs in zip(suspect.triggers, own, strict=True))
-        return replace(suspect, transfer=min(shares))
-
-    return tuple(heard(one) for one in classes)
+def _heard(suspect: Suspect, wider: Reference, inputs: "NDArray[np.float32]", labels: "NDArray[np.int64]") -> Suspect:
+    """With its transfer, the least of both forms, if the score speaks against the class, yet not for sure."""
+    if not is_to_be_heard(suspect.score, suspect.bound):
+        return suspect
+    rows = inputs[labels != suspect.aim.target]
+    shares = (transfer(one, wider.triggers[one.form, one.aim], wider.twins, rows) for one in suspect.triggers)
+    return replace(suspect, transfer=min(shares))

@@ -12,9 +12,10 @@ from assay.sdk import GradientModel
 from assay.spec import BackdoorSpec
 from tasks.backdoors.canaries import see_backdoors
 from tasks.backdoors.decision import CLASS_BOUND, PAIR_BOUND, TRANSFER_BOUND, is_to_be_heard
-from tasks.backdoors.find_backdoor import TWIN_ROWS, find_backdoor
+from tasks.backdoors.find_backdoor import find_backdoor
 from tasks.backdoors.finding import BackdoorFinding, Suspect
 from tasks.backdoors.pairs import MOST_PAIRED_CLASSES
+from tasks.backdoors.reference import TWIN_ROWS
 from tasks.backdoors.trigger import Form
 from tasks.examination.case import Examined, ModelCase
 from tasks.examination.evasion import attacked_rows

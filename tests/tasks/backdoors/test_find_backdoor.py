@@ -74,7 +74,7 @@ def test_search_that_runs_out_of_time_knows_nothing(known: Known) -> None:
 def test_canary_believes_the_search_and_notices_a_blind_one(monkeypatch: pytest.MonkeyPatch) -> None:
     assert see_backdoors() == ""
     blind = Search(Form.PATCH, steps=1, rows=16, rate=1e-6, pressure=0.0)
-    monkeypatch.setattr("tasks.backdoors.find_backdoor.PATCH", blind)
+    monkeypatch.setattr("tasks.backdoors.reference.PATCH", blind)
     monkeypatch.setattr("tasks.backdoors.pairs.PAIR_PATCH", blind)
     assert "was not found" in see_backdoors()
 

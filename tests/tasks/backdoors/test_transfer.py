@@ -8,9 +8,10 @@ import torch
 
 from tasks.backdoors.canaries import PLANTED, known_models
 from tasks.backdoors.decision import CLASS_BOUND, TRANSFER_BOUND
-from tasks.backdoors.find_backdoor import find_backdoor, make_reference, search_classes
+from tasks.backdoors.find_backdoor import find_backdoor
 from tasks.backdoors.finding import Reference, Suspect
 from tasks.backdoors.pairs import suspect_pairs
+from tasks.backdoors.reference import make_reference, search_classes, with_more_twins
 from tasks.backdoors.transfer import transfer
 from tasks.backdoors.trigger import Aim, Form, Trigger
 
@@ -92,3 +93,12 @@ def test_enlarged_trigger_covers_more_of_the_same(factor: float) -> None:
     overlay = Trigger(Form.OVERLAY, Aim(0), 2.0, 0.9, True, np.zeros_like(mask), pattern)
     np.testing.assert_allclose(overlay.enlarged(factor).added, pattern * factor, rtol=1e-6)
     assert overlay.enlarged(factor).size == pytest.approx(2.0 * factor)
+
+
+def test_more_twins_are_new_ones_and_leave_the_sizes(known: Known, reference: Reference) -> None:
+    sound, _, inputs, labels = known
+    wider = with_more_twins(reference, sound, inputs, labels, 0, len(labels))
+    assert wider.twins[:2] == reference.twins
+    assert len({float(next(twin.module.parameters()).detach().sum()) for twin in wider.twins}) == 4
+    assert {len(own) for own in wider.triggers.values()} == {4}
+    assert wider.sizes == reference.sizes

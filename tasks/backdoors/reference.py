@@ -1,0 +1,92 @@
+"""What is natural, measured: sound twins of a model, searched as the model itself is."""
+
+import math
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from tasks.backdoors.finding import Reference
+from tasks.backdoors.inversion import OVERLAY, PATCH, invert_triggers
+from tasks.backdoors.pairs import search_pairs
+from tasks.backdoors.trigger import Aim, Form, Trigger
+from tasks.backdoors.twin import Twin, train_twin
+
+if TYPE_CHECKING:
+    import numpy as np
+    import torch
+    from numpy.typing import NDArray
+
+SAMPLES = 512
+TWINS = 2
+TWIN_ROWS = 2000
+
+
+def make_reference(
+    module: "torch.nn.Module",
+    inputs: "NDArray[np.float32]",
+    labels: "NDArray[np.int64]",
+    seed: int,
+    samples: int = SAMPLES,
+    deadline: float = float("inf"),
+) -> Reference:
+    """Train two twins on sound rows and search them as the model is searched. Raises OutOfTime."""
+    twins = list[Twin]()
+    logs = dict[tuple[Form, Aim], list[float]]()
+    of_classes = list[tuple[Trigger, ...]]()
+    for number in range(TWINS):
+        twin, found = _searched_twin(module, inputs, labels, seed + number, samples, deadline)
+        ways = search_pairs(twin.module, inputs[:TWIN_ROWS], labels[:TWIN_ROWS], seed + number, deadline)
+        for one in (*found, *ways):
+            logs.setdefault((one.form, one.aim), []).append(math.log(one.size))
+        twins.append(twin)
+        of_classes.append(found)
+    sizes = {key: math.exp(sum(several) / TWINS) for key, several in logs.items()}
+    return Reference(tuple(twins), sizes, _by_aim(of_classes))
+
+
+def with_more_twins(
+    natural: Reference,
+    module: "torch.nn.Module",
+    inputs: "NDArray[np.float32]",
+    labels: "NDArray[np.int64]",
+    seed: int,
+    samples: int = SAMPLES,
+    deadline: float = float("inf"),
+) -> Reference:
+    """As many again, searched for classes alone: two are few to say what is shared. Sizes stay. Raises OutOfTime."""
+    numbers = range(TWINS, 2 * TWINS)
+    more = [_searched_twin(module, inputs, labels, seed + number, samples, deadline) for number in numbers]
+    added = _by_aim([found for _, found in more])
+    triggers = {key: (*own, *added[key]) for key, own in natural.triggers.items()}
+    return Reference((*natural.twins, *(twin for twin, _ in more)), natural.sizes, triggers)
+
+
+def search_classes(
+    module: "torch.nn.Module",
+    inputs: "NDArray[np.float32]",
+    labels: "NDArray[np.int64]",
+    seed: int,
+    deadline: float = float("inf"),
+) -> tuple[Trigger, ...]:
+    """A patch for every class, then an overlay for every class, each for rows of all others. Raises OutOfTime."""
+    return tuple(
+        trigger
+        for search in (PATCH, OVERLAY)
+        for trigger in invert_triggers(module, inputs, labels, seed, search, deadline=deadline)
+    )
+
+
+def _searched_twin(
+    module: "torch.nn.Module",
+    inputs: "NDArray[np.float32]",
+    labels: "NDArray[np.int64]",
+    seed: int,
+    samples: int,
+    deadline: float,
+) -> tuple[Twin, tuple[Trigger, ...]]:
+    twin = train_twin(module, inputs[:TWIN_ROWS], labels[:TWIN_ROWS], seed)
+    return twin, search_classes(twin.module, inputs[:samples], labels[:samples], seed, deadline)
+
+
+def _by_aim(found: Sequence[tuple[Trigger, ...]]) -> dict[tuple[Form, Aim], tuple[Trigger, ...]]:
+    """Of each form and aim, one trigger a twin."""
+    return {(several[0].form, several[0].aim): several for several in zip(*found, strict=True)}

@@ -8,7 +8,7 @@ from tasks.backdoors.decision import CLASS_BOUND, FEWEST_CLASSES, class_scores, 
 from tasks.backdoors.finding import BackdoorFinding, Reference, Suspect
 from tasks.backdoors.inversion import OutOfTime
 from tasks.backdoors.pairs import suspect_pairs
-from tasks.backdoors.reference import SAMPLES, TWIN_ROWS, make_reference, search_classes, with_more_twins
+from tasks.backdoors.reference import SAMPLES, TWIN_ROWS, make_reference, search_classes, witnesses
 from tasks.backdoors.transfer import transfer
 from tasks.backdoors.trigger import Form, Trigger
 
@@ -43,8 +43,8 @@ def find_backdoor(
     try:
         natural = reference or make_reference(module, inputs, labels, seed, samples, deadline)
         classes = _judge_classes(search_classes(module, rows, known, seed, deadline), natural)
-        if any(is_to_be_heard(one.score, one.bound) for one in classes):
-            wider = with_more_twins(natural, module, inputs, labels, seed, samples, deadline)
+        if near := [one.aim.target for one in classes if is_to_be_heard(one.score, one.bound)]:
+            wider = witnesses(natural, near, module, inputs, labels, seed, samples, deadline)
             classes = tuple(_heard(one, wider, rows, known) for one in classes)
         is_planted = any(one.is_planted for one in classes)
         pairs = (

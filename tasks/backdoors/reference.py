@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 SAMPLES = 512
 TWINS = 2
+WITNESSES = 4
 TWIN_ROWS = 2000
 
 
@@ -43,8 +44,9 @@ def make_reference(
     return Reference(tuple(twins), sizes, _by_aim(of_classes))
 
 
-def with_more_twins(
+def witnesses(
     natural: Reference,
+    targets: Sequence[int],
     module: "torch.nn.Module",
     inputs: "NDArray[np.float32]",
     labels: "NDArray[np.int64]",
@@ -52,11 +54,12 @@ def with_more_twins(
     samples: int = SAMPLES,
     deadline: float = float("inf"),
 ) -> Reference:
-    """As many again, searched for classes alone: two are few to say what is shared. Sizes stay. Raises OutOfTime."""
-    numbers = range(TWINS, 2 * TWINS)
-    more = [_searched_twin(module, inputs, labels, seed + number, samples, deadline) for number in numbers]
+    """With four twins more, searched for `targets` alone: two are few to say what is shared. Raises OutOfTime."""
+    aims = [Aim(target) for target in targets]
+    numbers = range(TWINS, TWINS + WITNESSES)
+    more = [_searched_twin(module, inputs, labels, seed + number, samples, deadline, aims) for number in numbers]
     added = _by_aim([found for _, found in more])
-    triggers = {key: (*own, *added[key]) for key, own in natural.triggers.items()}
+    triggers = {key: (*natural.triggers[key], *theirs) for key, theirs in added.items()}
     return Reference((*natural.twins, *(twin for twin, _ in more)), natural.sizes, triggers)
 
 
@@ -66,12 +69,13 @@ def search_classes(
     labels: "NDArray[np.int64]",
     seed: int,
     deadline: float = float("inf"),
+    aims: Sequence[Aim] | None = None,
 ) -> tuple[Trigger, ...]:
-    """A patch for every class, then an overlay for every class, each for rows of all others. Raises OutOfTime."""
+    """A patch for every class, or for `aims`, then an overlay, each for rows of all others. Raises OutOfTime."""
     return tuple(
         trigger
         for search in (PATCH, OVERLAY)
-        for trigger in invert_triggers(module, inputs, labels, seed, search, deadline=deadline)
+        for trigger in invert_triggers(module, inputs, labels, seed, search, aims, deadline)
     )
 
 
@@ -82,9 +86,10 @@ def _searched_twin(
     seed: int,
     samples: int,
     deadline: float,
+    aims: Sequence[Aim] | None = None,
 ) -> tuple[Twin, tuple[Trigger, ...]]:
     twin = train_twin(module, inputs[:TWIN_ROWS], labels[:TWIN_ROWS], seed)
-    return twin, search_classes(twin.module, inputs[:samples], labels[:samples], seed, deadline)
+    return twin, search_classes(twin.module, inputs[:samples], labels[:samples], seed, deadline, aims)
 
 
 def _by_aim(found: Sequence[tuple[Trigger, ...]]) -> dict[tuple[Form, Aim], tuple[Trigger, ...]]:

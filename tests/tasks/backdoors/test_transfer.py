@@ -11,7 +11,7 @@ from tasks.backdoors.decision import CLASS_BOUND, TRANSFER_BOUND
 from tasks.backdoors.find_backdoor import find_backdoor
 from tasks.backdoors.finding import Reference, Suspect
 from tasks.backdoors.pairs import suspect_pairs
-from tasks.backdoors.reference import make_reference, search_classes, with_more_twins
+from tasks.backdoors.reference import make_reference, search_classes, witnesses
 from tasks.backdoors.transfer import transfer
 from tasks.backdoors.trigger import Aim, Form, Trigger
 
@@ -95,10 +95,13 @@ def test_enlarged_trigger_covers_more_of_the_same(factor: float) -> None:
     assert overlay.enlarged(factor).size == pytest.approx(2.0 * factor)
 
 
-def test_more_twins_are_new_ones_and_leave_the_sizes(known: Known, reference: Reference) -> None:
+def test_witnesses_are_new_twins_and_leave_the_sizes(known: Known, reference: Reference) -> None:
     sound, _, inputs, labels = known
-    wider = with_more_twins(reference, sound, inputs, labels, 0, len(labels))
+    wider = witnesses(reference, [PLANTED], sound, inputs, labels, 0, len(labels))
     assert wider.twins[:2] == reference.twins
-    assert len({float(next(twin.module.parameters()).detach().sum()) for twin in wider.twins}) == 4
-    assert {len(own) for own in wider.triggers.values()} == {4}
+    assert len({float(next(twin.module.parameters()).detach().sum()) for twin in wider.twins}) == 6
+    assert {key: len(own) for key, own in wider.triggers.items()} == {
+        (Form.PATCH, Aim(PLANTED)): 6,
+        (Form.OVERLAY, Aim(PLANTED)): 6,
+    }
     assert wider.sizes == reference.sizes

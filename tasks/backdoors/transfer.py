@@ -23,7 +23,7 @@ _LEAST_USUAL = 0.1  # where twins' own triggers hardly work on each other, anoth
 
 
 def transfer(trigger: Trigger, own: Sequence[Trigger], twins: Sequence[Twin], rows: "NDArray[np.float32]") -> float:
-    """The share that works on the twins; 0: none does, 1: as the twins' own on each other.
+    """The share that works on the twins; 0: none does, 1: as the twins' own on each other, or better.
 
     own: what the same search found in each twin, two at least. rows: sound (rows, channels, H, W) the trigger is for.
     """
@@ -33,4 +33,4 @@ def transfer(trigger: Trigger, own: Sequence[Trigger], twins: Sequence[Twin], ro
     moved = fmean(success(twin.module, shown, rows) for twin in twins)
     others = permutations(zip(twins, own, strict=True), 2)
     usual = fmean(success(twin.module, theirs, rows) for (twin, _), (_, theirs) in others)
-    return moved / max(usual, _LEAST_USUAL)
+    return min(1.0, moved / max(usual, _LEAST_USUAL))

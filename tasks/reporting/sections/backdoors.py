@@ -38,15 +38,22 @@ def backdoors_headline(facts: Fact) -> tuple[Cell, ...]:
 
 
 def _shared(facts: Fact) -> tuple[Cell, ...]:
-    """Of classes within the bound that are none: how far their triggers work on sound networks."""
+    """What is within its bound and yet none: how far its triggers work on sound networks."""
     bounds = facts.at("bounds")
-    shared = [one for one in facts.at("classes").each() if _is_within(one, bounds, "class") and _is_shared(one, bounds)]
-    return tuple(
-        part
-        for one in shared
-        for part in (" Class ", Told(one.at("class")), " is none all the same: sound twins fall to its triggers ",
-                     Told(one.at("transfer"), as_share=True), " as often as to their own.")
-    )  # fmt: skip
+    near = (
+        one
+        for kind, key in (("class", "classes"), ("pair", "pairs"))
+        for one in facts.at(key).each()
+        if _is_within(one, bounds, kind)
+    )
+    return tuple(part for one in near if _is_shared(one, bounds) for part in _said_of_shared(one))
+
+
+def _said_of_shared(row: Fact) -> tuple[Cell, ...]:
+    source = row.at("source")
+    rows: tuple[Cell, ...] = (" for rows of class ", Told(source)) if source.number is not None else ()
+    return (" Class ", Told(row.at("class")), *rows, " is none all the same: sound twins fall to its triggers ",
+            Told(row.at("transfer"), as_share=True), " as often as to their own.")  # fmt: skip
 
 
 def _table(caption: str, rows: Sequence[Fact], bounds: Fact, kind: str) -> list[Table]:

@@ -153,7 +153,7 @@ def every_fact(planted: str) -> dict[str, Any]:
         },
         "backdoors": {
             "classes": [trigger(0, 0.98), trigger(1, 0.12), {**trigger(2, 0.42), "transfer": 0.8125}],
-            "pairs": [{**trigger(1, 0.35), "source": 0}],
+            "pairs": [{**trigger(1, 0.35), "source": 0}, {**trigger(2, 0.29), "source": 1, "transfer": 0.9375}],
             "planted": [{**trigger(1, 0.12), "pictures": planted}],
             "bounds": {"class": 0.45, "pair": 0.3, "transfer": 0.35},
             "twins_of_same_layers": True,

@@ -192,6 +192,8 @@ def test_weakness_that_sound_twins_share_is_told(story: Story) -> None:
     assert "is none all the same: sound twins fall to its triggers" in page.words
     told = {pointer: shown for pointer, _, shown in page.numbers}
     assert told["/statements/assay/report/facts/backdoors/classes/2/transfer"] == "81.2\u202f%"
+    assert told["/statements/assay/report/facts/backdoors/pairs/1/transfer"] == "93.8\u202f%"
+    assert page.words.count("is none all the same") == 2
 
 
 def test_unknown_examination_is_told_without_code_for_it(bench: Workbench) -> None:

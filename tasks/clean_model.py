@@ -281,6 +281,7 @@ def _words(suspect: Suspect) -> str:
     source = "any row" if suspect.aim.source is None else f"rows of class {suspect.aim.source}"
     return (
         f"class {suspect.aim.target} from {source}, score {suspect.score:.2f}, at most {suspect.bound:.2f} is planted"
+        f"{suspect.excuse}"
     )
 
 

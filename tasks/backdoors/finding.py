@@ -34,6 +34,11 @@ class Suspect:
         """Small beyond nature, but of the data: sound twins fall to it as well."""
         return self.score <= self.bound and self.transfer >= TRANSFER_BOUND
 
+    @property
+    def excuse(self) -> str:
+        """Why it is no backdoor although its score is within the bound, to follow the score; "" where it is not so."""
+        return f", which sound twins share ({self.transfer:.0%} of what theirs do)" if self.is_shared else ""
+
 
 @dataclass(frozen=True)
 class Reference:

@@ -85,12 +85,8 @@ def _words(suspect: Suspect) -> str:
         for trigger, natural in zip(suspect.triggers, suspect.natural, strict=True)
     )
     success = max(trigger.success for trigger in suspect.triggers)
-    judged = f"score {suspect.score:.2f}{_shared(suspect)}"
+    judged = f"score {suspect.score:.2f}{suspect.excuse}"
     return f"class {suspect.aim.target} from {source} by {sizes}, success {success:.0%}, {judged}"
-
-
-def _shared(suspect: Suspect) -> str:
-    return f", which sound twins share ({suspect.transfer:.0%} of what theirs do)" if suspect.is_shared else ""
 
 
 def _facts(finding: BackdoorFinding, case: ModelCase, rows: int) -> Json:

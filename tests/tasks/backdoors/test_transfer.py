@@ -78,6 +78,8 @@ def test_what_is_shared_is_not_planted() -> None:
     assert suspect.is_planted
     assert not replace(suspect, transfer=TRANSFER_BOUND).is_planted
     assert replace(suspect, transfer=TRANSFER_BOUND).is_shared
+    assert "sound twins share" in replace(suspect, transfer=TRANSFER_BOUND).excuse
+    assert suspect.excuse == ""
     assert not replace(suspect, transfer=1.0, score=CLASS_BOUND + 0.01).is_shared
 
 

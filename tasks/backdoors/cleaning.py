@@ -19,7 +19,7 @@ from tasks.backdoors.finding import BackdoorFinding, Suspect
 from tasks.backdoors.inversion import success
 from tasks.backdoors.reference import TWIN_ROWS
 from tasks.backdoors.trigger import Aim
-from tasks.backdoors.twin import train_twin
+from tasks.backdoors.twin import train_twins
 
 if TYPE_CHECKING:
     import numpy as np
@@ -177,8 +177,8 @@ def _by_witnesses(
     """(rows, classes): what networks of the module's layers say of `rows`, on average, taught on `inputs` alone."""
     import numpy as np
 
-    taught = [train_twin(module, inputs, labels, seed + number).module for number in range(_WITNESSES)]
-    return np.asarray(np.mean([answers(one, rows) for one in taught], axis=0))
+    twins = train_twins(module, inputs, labels, range(seed, seed + _WITNESSES))
+    return np.asarray(np.mean([answers(twin.module, rows) for twin in twins], axis=0))
 
 
 def _aimed(labels: "Labels", aim: Aim) -> "NDArray[np.bool_]":

@@ -8,7 +8,7 @@ from tasks.backdoors.finding import Reference
 from tasks.backdoors.inversion import OVERLAY, PATCH, invert_triggers
 from tasks.backdoors.pairs import search_pairs
 from tasks.backdoors.trigger import Aim, Form, Trigger
-from tasks.backdoors.twin import Twin, train_twin
+from tasks.backdoors.twin import train_twins
 
 if TYPE_CHECKING:
     import numpy as np
@@ -30,18 +30,18 @@ def make_reference(
     deadline: float = float("inf"),
 ) -> Reference:
     """Train two twins on sound rows and search them as the model is searched. Raises OutOfTime."""
-    twins = list[Twin]()
+    rows, known = inputs[:TWIN_ROWS], labels[:TWIN_ROWS]
+    twins = train_twins(module, rows, known, range(seed, seed + TWINS))
     logs = dict[tuple[Form, Aim], list[float]]()
     of_classes = list[tuple[Trigger, ...]]()
-    for number in range(TWINS):
-        twin, found = _searched_twin(module, inputs, labels, seed + number, samples, deadline)
-        ways = search_pairs(twin.module, inputs[:TWIN_ROWS], labels[:TWIN_ROWS], seed + number, deadline)
+    for number, twin in enumerate(twins, seed):
+        found = search_classes(twin.module, inputs[:samples], labels[:samples], number, deadline)
+        ways = search_pairs(twin.module, rows, known, number, deadline)
         for one in (*found, *ways):
             logs.setdefault((one.form, one.aim), []).append(math.log(one.size))
-        twins.append(twin)
         of_classes.append(found)
     sizes = {key: math.exp(sum(several) / TWINS) for key, several in logs.items()}
-    return Reference(tuple(twins), sizes, _by_aim(of_classes))
+    return Reference(twins, sizes, _by_aim(of_classes))
 
 
 def witnesses(
@@ -56,11 +56,15 @@ def witnesses(
 ) -> Reference:
     """With four twins more, searched for `targets` alone: two are few to say what is shared. Raises OutOfTime."""
     aims = [Aim(target) for target in targets]
-    numbers = range(TWINS, TWINS + WITNESSES)
-    more = [_searched_twin(module, inputs, labels, seed + number, samples, deadline, aims) for number in numbers]
-    added = _by_aim([found for _, found in more])
+    numbers = range(seed + TWINS, seed + TWINS + WITNESSES)
+    more = train_twins(module, inputs[:TWIN_ROWS], labels[:TWIN_ROWS], numbers)
+    found = [
+        search_classes(twin.module, inputs[:samples], labels[:samples], number, deadline, aims)
+        for number, twin in zip(numbers, more, strict=True)
+    ]
+    added = _by_aim(found)
     triggers = {key: (*natural.triggers[key], *theirs) for key, theirs in added.items()}
-    return Reference((*natural.twins, *(twin for twin, _ in more)), natural.sizes, triggers)
+    return Reference((*natural.twins, *more), natural.sizes, triggers)
 
 
 def search_classes(
@@ -77,19 +81,6 @@ def search_classes(
         for search in (PATCH, OVERLAY)
         for trigger in invert_triggers(module, inputs, labels, seed, search, aims, deadline)
     )
-
-
-def _searched_twin(
-    module: "torch.nn.Module",
-    inputs: "NDArray[np.float32]",
-    labels: "NDArray[np.int64]",
-    seed: int,
-    samples: int,
-    deadline: float,
-    aims: Sequence[Aim] | None = None,
-) -> tuple[Twin, tuple[Trigger, ...]]:
-    twin = train_twin(module, inputs[:TWIN_ROWS], labels[:TWIN_ROWS], seed)
-    return twin, search_classes(twin.module, inputs[:samples], labels[:samples], seed, deadline, aims)
 
 
 def _by_aim(found: Sequence[tuple[Trigger, ...]]) -> dict[tuple[Form, Aim], tuple[Trigger, ...]]:

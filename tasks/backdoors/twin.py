@@ -5,8 +5,12 @@ A network of the same layers, taught from scratch on sound rows alone, has the s
 """
 
 import copy
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from assay.torch_threads import side_by_side
 
 if TYPE_CHECKING:
     import numpy as np
@@ -24,18 +28,26 @@ class Twin:
     same_layers: bool
 
 
-def train_twin(
-    module: "torch.nn.Module", inputs: "NDArray[np.float32]", labels: "NDArray[np.int64]", seed: int
-) -> Twin:
-    """Taught on `inputs` (rows, channels, H, W) alone; `module` is left as it was."""
-    import torch
+def train_twins(
+    module: "torch.nn.Module", inputs: "NDArray[np.float32]", labels: "NDArray[np.int64]", seeds: Sequence[int]
+) -> tuple[Twin, ...]:
+    """One for each of `seeds`, one at least.
 
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        fresh = fresh_copy(module)
-        network = fresh or _plain_network(inputs.shape[1:], int(labels.max()) + 1)
-        _fit(network, inputs, labels, _device(module))
-    return Twin(network, fresh is not None)
+    inputs: sound rows (rows, channels, H, W), all that twins learn from. `module` is left as it was.
+    """
+    device = _device(module)
+    begun = [_begun(module, inputs, labels, seed) for seed in seeds]
+
+    def teach(lesson: _Lesson) -> None:
+        _fit(lesson, inputs, labels, device)
+
+    if _draws_at_random(begun[0].twin.module, inputs):
+        for lesson in begun:  # threads would share one generator, and a twin depend on what its sisters drew
+            with _drawing_from(lesson.seed):
+                teach(lesson)
+    else:
+        side_by_side(teach, begun, device)
+    return tuple(lesson.twin for lesson in begun)
 
 
 def fresh_copy(module: "torch.nn.Module") -> "torch.nn.Module | None":
@@ -79,17 +91,54 @@ def _device(module: "torch.nn.Module") -> "torch.device":
     return torch.device("cpu") if held is None else held.device
 
 
-def _fit(
-    network: "torch.nn.Module", inputs: "NDArray[np.float32]", labels: "NDArray[np.int64]", device: "torch.device"
-) -> None:
+@dataclass(frozen=True)
+class _Lesson:
+    """A twin with new weights, and the places of the rows of its batches, one after another."""
+
+    seed: int
+    twin: Twin
+    order: "torch.Tensor"
+
+
+def _begun(module: "torch.nn.Module", inputs: "NDArray[np.float32]", labels: "NDArray[np.int64]", seed: int) -> _Lesson:
+    import torch
+
+    with _drawing_from(seed):
+        fresh = fresh_copy(module)
+        network = fresh or _plain_network(inputs.shape[1:], int(labels.max()) + 1)
+        order = torch.cat([torch.randperm(len(labels)) for _ in range(STEPS * BATCH // len(labels) + 1)])
+    return _Lesson(seed, Twin(network, fresh is not None), order)
+
+
+@contextmanager
+def _drawing_from(seed: int) -> Iterator[None]:
+    """Torch's global generator, on the CPU, as it was before once this ends."""
+    import torch
+
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        yield
+
+
+def _draws_at_random(network: "torch.nn.Module", inputs: "NDArray[np.float32]") -> bool:
+    """Whether it draws from torch's global generator while it learns, as dropout does."""
+    import torch
+
+    with torch.random.fork_rng(devices=[]), torch.no_grad():
+        before = torch.get_rng_state()
+        copy.deepcopy(network).cpu().train()(torch.from_numpy(inputs[:2]))
+        return not torch.equal(before, torch.get_rng_state())
+
+
+def _fit(lesson: _Lesson, inputs: "NDArray[np.float32]", labels: "NDArray[np.int64]", device: "torch.device") -> None:
     import torch
     from torch.nn.functional import cross_entropy
 
+    network, order = lesson.twin.module, lesson.order
     network.to(device).to(memory_format=torch.channels_last).train()  # type: ignore[call-overload]  # torch knows it
     rows, wanted = torch.from_numpy(inputs).to(device), torch.from_numpy(labels).to(device)
     optimiser = torch.optim.Adam(network.parameters())
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, PEAK_RATE, total_steps=STEPS)
-    order = torch.cat([torch.randperm(len(wanted)) for _ in range(STEPS * BATCH // len(wanted) + 1)])
     for step in range(STEPS):
         chosen = order[step * BATCH : (step + 1) * BATCH].to(device)
         loss = cross_entropy(network(rows[chosen].contiguous(memory_format=torch.channels_last)), wanted[chosen])

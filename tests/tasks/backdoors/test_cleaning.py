@@ -16,7 +16,7 @@ from tasks.backdoors.cleaning import (
 )
 from tasks.backdoors.find_backdoor import find_backdoor
 from tasks.backdoors.finding import BackdoorFinding
-from tasks.backdoors.twin import train_twin
+from tasks.backdoors.twin import train_twins
 
 Rows = tuple[torch.nn.Module, np.ndarray, np.ndarray, BackdoorFinding]
 
@@ -26,7 +26,7 @@ def planted() -> Rows:
     """A network that learned its backdoor from poisoned rows."""
     sound, _, inputs, labels = known_models(seed=4)
     images, wanted, _ = poisoned(inputs, labels)
-    module = train_twin(sound, images, wanted, seed=5).module
+    module = train_twins(sound, images, wanted, [5])[0].module
     return module, inputs, labels, find_backdoor(module, inputs, labels, seed=0)
 
 
@@ -63,7 +63,7 @@ def test_with_sound_rows_alone_the_model_is_distilled(planted: Rows) -> None:
 def test_with_the_training_rows_the_lying_ones_are_left_out(planted: Rows) -> None:
     module, inputs, labels, finding = planted
     images, wanted, bad = poisoned(inputs, labels)
-    training = Training(images, wanted, lambda x, y: train_twin(module, x, y, seed=9).module)
+    training = Training(images, wanted, lambda x, y: train_twins(module, x, y, [9])[0].module)
     cleaned: Cleaned = clean_model(module, inputs, labels, finding, seed=0, training=training)
     assert cleaned.method == "trained anew"
     assert cleaned.removed is not None

@@ -7,11 +7,11 @@ import pytest
 import torch
 
 from tasks.backdoors import canaries
-from tasks.backdoors.canaries import PLANTED, known_models, see_backdoors
+from tasks.backdoors.canaries import CLASSES, PLANTED, SIDE, known_models, see_backdoors
 from tasks.backdoors.find_backdoor import find_backdoor
 from tasks.backdoors.inversion import Search
 from tasks.backdoors.trigger import Form
-from tasks.backdoors.twin import fresh_copy, train_twin
+from tasks.backdoors.twin import fresh_copy, train_twins
 from tests.tasks.backdoors.odd_layers import OwnWeight
 
 Known = tuple[torch.nn.Module, torch.nn.Module, np.ndarray, np.ndarray]
@@ -93,7 +93,7 @@ def test_canary_notices_a_transfer_that_excuses_all(monkeypatch: pytest.MonkeyPa
 def test_twin_has_new_weights_and_leaves_the_model_alone(known: Known) -> None:
     _, planted, inputs, labels = known
     before = planted[1].weight.clone()  # type: ignore[index]
-    twin = train_twin(planted, inputs, labels, seed=0)
+    (twin,) = train_twins(planted, inputs, labels, [0])
     assert twin.same_layers
     assert not torch.equal(twin.module[1].weight, before)  # type: ignore[index]
     torch.testing.assert_close(planted[1].weight, before, rtol=0, atol=0)  # type: ignore[index]
@@ -104,7 +104,23 @@ def test_twin_has_new_weights_and_leaves_the_model_alone(known: Known) -> None:
 def test_layers_that_cannot_start_afresh_get_a_plain_twin(known: Known) -> None:
     _, _, inputs, labels = known
     assert fresh_copy(OwnWeight()) is None
-    twin = train_twin(OwnWeight(), inputs, labels, seed=0)
+    (twin,) = train_twins(OwnWeight(), inputs, labels, [0])
     assert not twin.same_layers
     with torch.no_grad():
         assert float((twin.module(torch.from_numpy(inputs)).argmax(1).numpy() == labels).mean()) > 0.95
+
+
+def with_dropout() -> torch.nn.Module:
+    return torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Dropout(0.3), torch.nn.Linear(SIDE * SIDE, CLASSES))
+
+
+@pytest.mark.parametrize("draws", [False, True], ids=["plain", "dropout"])
+def test_twin_is_the_same_alone_and_beside_others(known: Known, draws: bool) -> None:
+    sound, _, inputs, labels = known
+    module = with_dropout() if draws else sound
+    drawn = torch.get_rng_state()
+    (alone,) = train_twins(module, inputs, labels, [2])
+    _, beside = train_twins(module, inputs, labels, [1, 2])
+    for one, other in zip(alone.module.parameters(), beside.module.parameters(), strict=True):
+        torch.testing.assert_close(one, other, rtol=1e-3, atol=1e-4)
+    assert torch.equal(torch.get_rng_state(), drawn)

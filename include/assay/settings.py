@@ -5,20 +5,22 @@ folder (written by `assay up`, owner-only). Code asks for a port's URL, never wh
 """
 
 import os
+from collections.abc import Mapping
 from pathlib import Path
 
-from pydantic import Field, SecretStr, ValidationError
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from dotenv import dotenv_values
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
 
 from assay.errors import SpecError
 
 ENV_FILE_NAME = "settings.env"
+_PREFIX = "assay_"
 
 
-class Settings(BaseSettings):
+class Settings(BaseModel):
     """Every port Assay talks to. An empty URL means: not configured, and a step that needs it says so."""
 
-    model_config = SettingsConfigDict(env_prefix="ASSAY_", extra="ignore", frozen=True)
+    model_config = ConfigDict(extra="ignore", frozen=True)
 
     home: Path = Path(".assay")
     pipelines: Path = Field(default=Path("include/pipelines"), description="folder of pipeline specs")
@@ -74,7 +76,17 @@ def load_settings(home: Path | None = None) -> Settings:
     """
     root = (home or default_home()).absolute()
     env_file = root / ENV_FILE_NAME
+    found = _named(dotenv_values(env_file)) | _named(os.environ)
     try:
-        return Settings(_env_file=env_file if env_file.is_file() else None, home=root)  # type: ignore[call-arg]
+        return Settings.model_validate({**found, "home": root})
     except ValidationError as error:
         raise SpecError(f"settings in {env_file} or ASSAY_*: {error}; mend the value and try again") from error
+
+
+def _named(variables: Mapping[str, str | None]) -> dict[str, str]:
+    """Setting name -> value, of the variables that are Assay's."""
+    return {
+        name.lower().removeprefix(_PREFIX): value
+        for name, value in variables.items()
+        if name.lower().startswith(_PREFIX) and value is not None
+    }

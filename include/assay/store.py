@@ -5,23 +5,26 @@ bytes twice is a no-op, and an object appears only when it is whole.
 """
 
 import contextlib
+import functools
+import hashlib
 import os
 import shutil
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Protocol
 from urllib.parse import urlsplit
 
 from assay.digests import sha256_bytes, sha256_file
 from assay.errors import EngineUnavailable, IntegrityError, SpecError
+from assay.s3 import open_bucket
 from assay.settings import Settings
 
 if TYPE_CHECKING:
-    from mypy_boto3_s3 import S3Client  # type: ignore[import-not-found]  # stubs are optional
+    from obstore.store import S3Store as Bucket
 
-_MOST_IN_ONE_STREAM = 64 << 20
 _BLOCK_BYTES = 1 << 20
+_PART_BYTES, _PARTS_AT_ONCE = 16 << 20, 4  # S3 takes 10,000 parts: 156 GiB
 
 
 class Store(Protocol):
@@ -58,25 +61,11 @@ def open_store(settings: Settings) -> Store:
     if parts.scheme == "file":
         return FileStore(Path(parts.path))
     if parts.scheme == "s3":
-        return S3Store(s3_client(settings), bucket=parts.netloc, prefix=parts.path.strip("/"))
+        prefix = parts.path.strip("/")
+        return S3Store(open_bucket(settings, parts.netloc, prefix), f"s3://{parts.netloc}/{prefix}".rstrip("/"))
     raise SpecError(
         f"ASSAY_STORE_URL: expected s3://BUCKET/PREFIX or file:///FOLDER, found {settings.store_url!r}; "
         "start the embedded stack with `assay up` or set the variable"
-    )
-
-
-def s3_client(settings: Settings, attempts: int = 4) -> "S3Client":
-    """A boto3 client for the configured S3, with bounded waits."""
-    import boto3
-    from botocore.config import Config
-
-    return boto3.client(
-        "s3",
-        endpoint_url=settings.s3_endpoint_url or None,
-        aws_access_key_id=settings.s3_access_key.get_secret_value() or None,
-        aws_secret_access_key=settings.s3_secret_key.get_secret_value() or None,
-        region_name=settings.s3_region,
-        config=Config(connect_timeout=5, read_timeout=60, retries={"max_attempts": attempts, "mode": "standard"}),
     )
 
 
@@ -104,11 +93,13 @@ class FileStore:
         source = self._existing(sha256)
         with _whole_file(target) as partial:
             shutil.copyfile(source, partial)
-            _verify(partial, sha256, self.url(sha256))
+            _verify(sha256_file(partial), sha256, self.url(sha256))
         return target
 
     def read(self, sha256: str) -> bytes:
-        return _verified(self._existing(sha256).read_bytes(), sha256, self.url(sha256))
+        data = self._existing(sha256).read_bytes()
+        _verify(sha256_bytes(data), sha256, self.url(sha256))
+        return data
 
     def exists(self, sha256: str) -> bool:
         return self._path(sha256).is_file()
@@ -135,73 +126,72 @@ class FileStore:
 class S3Store:
     """A bucket as store. S3 shows an object only when its upload is whole."""
 
-    def __init__(self, client: "S3Client", bucket: str, prefix: str) -> None:
-        self.client, self.bucket, self.prefix = client, bucket, prefix
+    def __init__(self, bucket: "Bucket", url: str) -> None:
+        self.bucket, self.root = bucket, url
 
     def put_file(self, path: Path) -> str:
+        import obstore
+
         sha256 = sha256_file(path)
         if not self.exists(sha256):
             with _s3_errors(self.url(sha256)):
-                self.client.upload_file(str(path), self.bucket, self._key(sha256))
+                obstore.put(self.bucket, _key(sha256), path, chunk_size=_PART_BYTES, max_concurrency=_PARTS_AT_ONCE)
         return sha256
 
     def put_bytes(self, data: bytes) -> str:
+        import obstore
+
         sha256 = sha256_bytes(data)
         if not self.exists(sha256):
             with _s3_errors(self.url(sha256)):
-                self.client.put_object(Bucket=self.bucket, Key=self._key(sha256), Body=data)
+                obstore.put(self.bucket, _key(sha256), data)
         return sha256
 
     def fetch(self, sha256: str, target: Path) -> Path:
+        import obstore
+
+        digest = hashlib.sha256()
         with _whole_file(target) as partial:
-            with _s3_errors(self.url(sha256)):
-                self._download(self._key(sha256), partial)
-            _verify(partial, sha256, self.url(sha256))
+            with _s3_errors(self.url(sha256)), partial.open("wb") as file:
+                for block in obstore.get(self.bucket, _key(sha256)).stream(min_chunk_size=_BLOCK_BYTES):
+                    digest.update(block)
+                    file.write(block)
+            _verify(digest.hexdigest(), sha256, self.url(sha256))
         return target
 
     def read(self, sha256: str) -> bytes:
+        import obstore
+
         with _s3_errors(self.url(sha256)):
-            data = self.client.get_object(Bucket=self.bucket, Key=self._key(sha256))["Body"].read()
-        return _verified(data, sha256, self.url(sha256))
+            data = obstore.get(self.bucket, _key(sha256)).bytes().to_bytes()
+        _verify(sha256_bytes(data), sha256, self.url(sha256))
+        return data
 
     def exists(self, sha256: str) -> bool:
-        from botocore.exceptions import ClientError
-
         try:
-            with _s3_errors(self.url(sha256), passing=ClientError):
-                self.client.head_object(Bucket=self.bucket, Key=self._key(sha256))
-        except ClientError as error:
-            if error.response["Error"]["Code"] in ("404", "NoSuchKey", "NotFound"):
-                return False
-            raise EngineUnavailable(f"{self.url(sha256)}: {error}; check the S3 credentials and bucket") from error
+            self.size(sha256)
+        except IntegrityError:
+            return False
         return True
 
     def size(self, sha256: str) -> int:
+        import obstore
+
         with _s3_errors(self.url(sha256)):
-            return int(self.client.head_object(Bucket=self.bucket, Key=self._key(sha256))["ContentLength"])
+            return int(obstore.head(self.bucket, _key(sha256))["size"])
 
     def remove(self, sha256: str) -> None:
-        with _s3_errors(self.url(sha256)):
-            self.client.delete_object(Bucket=self.bucket, Key=self._key(sha256))
+        import obstore
+
+        with contextlib.suppress(IntegrityError), _s3_errors(self.url(sha256)):
+            obstore.delete(self.bucket, _key(sha256))
 
     def url(self, sha256: str) -> str:
-        return f"s3://{self.bucket}/{self._key(sha256)}"
+        return f"{self.root}/{_key(sha256)}"
 
-    def _download(self, key: str, target: Path) -> None:
-        """Small objects in one stream, sooner begun than a transfer in parts; so, too, where the stream breaks."""
-        from botocore.exceptions import BotoCoreError
 
-        found = self.client.get_object(Bucket=self.bucket, Key=key)
-        with contextlib.closing(found["Body"]) as body:
-            if found["ContentLength"] <= _MOST_IN_ONE_STREAM:
-                with contextlib.suppress(BotoCoreError), target.open("wb") as file:
-                    shutil.copyfileobj(body, file, _BLOCK_BYTES)
-                    return
-        self.client.download_file(self.bucket, key, str(target))
-
-    def _key(self, sha256: str) -> str:
-        path = f"sha256/{sha256[:2]}/{sha256}"
-        return f"{self.prefix}/{path}" if self.prefix else path
+def _key(sha256: str) -> str:
+    return f"sha256/{sha256[:2]}/{sha256}"
 
 
 @contextlib.contextmanager
@@ -219,33 +209,37 @@ def _whole_file(target: Path) -> Iterator[Path]:
 
 
 @contextlib.contextmanager
-def _s3_errors(url: str, passing: Any = ()) -> Iterator[None]:
-    from boto3.exceptions import Boto3Error
-    from botocore.exceptions import BotoCoreError, ClientError
+def _s3_errors(url: str) -> Iterator[None]:
+    from obstore.exceptions import BaseError, PermissionDeniedError, UnauthenticatedError
 
+    if os.getpid() != _process_with_threads():
+        raise EngineUnavailable(f"{url}: the process was forked after it had used S3; use `spawn`, or fork before")
     try:
         yield
-    except ClientError as error:
-        if passing and isinstance(error, passing):
-            raise
-        if error.response["Error"]["Code"] in ("404", "NoSuchKey"):
-            raise _missing(url) from error
-        raise EngineUnavailable(f"{url}: {error}; check the S3 credentials and bucket") from error
-    except (BotoCoreError, Boto3Error) as error:
-        raise EngineUnavailable(f"{url}: {error}; is the object store up? `assay status` tells") from error
+    except FileNotFoundError as error:
+        if "NoSuchBucket" in str(error):
+            raise EngineUnavailable(f"{url}: NoSuchBucket; check the S3 credentials and bucket") from error
+        raise _missing(url) from error
+    except (PermissionDeniedError, UnauthenticatedError) as error:
+        raise EngineUnavailable(f"{url}: {_first_line(error)}; check the S3 credentials and bucket") from error
+    except BaseError as error:
+        raise EngineUnavailable(f"{url}: {_first_line(error)}; is the object store up? `assay status` tells") from error
 
 
-def _verify(path: Path, sha256: str, url: str) -> None:
-    found = sha256_file(path)
+@functools.cache
+def _process_with_threads() -> int:
+    """The first to use S3: a fork inherits this answer, but not obstore's threads, and would wait for ever."""
+    return os.getpid()
+
+
+def _first_line(error: Exception) -> str:
+    """Without the source of the error that obstore writes below it."""
+    return str(error).partition("\n")[0]
+
+
+def _verify(found: str, sha256: str, url: str) -> None:
     if found != sha256:
         raise _tampered(url, sha256, found)
-
-
-def _verified(data: bytes, sha256: str, url: str) -> bytes:
-    found = sha256_bytes(data)
-    if found != sha256:
-        raise _tampered(url, sha256, found)
-    return data
 
 
 def _tampered(url: str, expected: str, found: str) -> IntegrityError:

@@ -16,12 +16,12 @@ import psutil
 import pytest
 from pydantic import SecretStr
 
+from assay.s3 import s3_client
 from assay.settings import load_settings
 from assay.stack.home import Home, open_home
 from assay.stack.leftovers import leftovers
 from assay.stack.readiness import engine_status
 from assay.stack.supervision import program_states
-from assay.store import s3_client
 
 pytestmark = [pytest.mark.engines, pytest.mark.timeout(900)]
 ENGINES = {"postgres", "s3", "mlflow", "airflow", "ray", "triton", "api"}

@@ -115,7 +115,7 @@ def _ports(given: tuple[str, ...]) -> dict[str, int]:
 
 
 def _line(engine: "EngineStatus") -> str:
-    state = "healthy" if engine.healthy else f"down: {engine.problem}"
+    state = f"down: {engine.problem}" if engine.problem else "; ".join(filter(None, ("healthy", engine.notice)))
     return f"{engine.name:<9} {engine.url:<34} pid {engine.pid:<7} {engine.version:<10} {state}"
 
 

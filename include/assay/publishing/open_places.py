@@ -10,9 +10,9 @@ from assay.publishing.file_place import FilePlace
 from assay.publishing.place import Place
 from assay.publishing.s3_place import S3Place
 from assay.publishing.webhook_place import WebhookPlace
+from assay.s3 import s3_client
 from assay.settings import Settings
 from assay.signing import KeyRing
-from assay.store import s3_client
 
 
 def open_places(settings: Settings, keys: KeyRing, clock: Callable[[], datetime]) -> tuple[Place, ...]:

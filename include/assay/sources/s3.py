@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from assay.errors import SourceUnreachable, SpecError
+from assay.s3 import s3_client
 from assay.settings import Settings
 from assay.sources.landing import FetchedFile, FetchedSource, Landing, matching
 from assay.spec import S3Source
-from assay.store import s3_client
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client  # type: ignore[import-not-found]  # stubs are optional

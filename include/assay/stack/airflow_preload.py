@@ -10,7 +10,6 @@ _PRELOADED = (
     "pyarrow.parquet",
     "scipy.stats",
     "sklearn.linear_model",
-    "boto3",
     "psycopg",
     "onnxruntime",
     "torch",

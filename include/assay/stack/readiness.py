@@ -7,7 +7,7 @@ from threading import Event
 from assay.errors import EngineUnavailable
 from assay.json_types import JsonObject
 from assay.stack.engines import programs
-from assay.stack.health import engine_url, health_checks
+from assay.stack.health import engine_url, health_checks, notice_of
 from assay.stack.home import Home
 from assay.stack.supervision import ProgramState, program_states
 
@@ -19,7 +19,7 @@ _LOG_LINES = 6
 
 @dataclass(frozen=True)
 class EngineStatus:
-    """One engine now. problem: why it is not healthy, "" when it is."""
+    """One engine now. problem: why it is not healthy. notice: what it does not do though it answers. "" for nothing."""
 
     name: str
     url: str
@@ -27,6 +27,7 @@ class EngineStatus:
     pid: int
     version: str
     problem: str = ""
+    notice: str = ""
 
     def to_json(self) -> JsonObject:
         return asdict(self)
@@ -40,10 +41,15 @@ def engine_status(home: Home, engine: str, states: dict[str, ProgramState]) -> E
     if not all(state.pid for state in of_engine):
         return EngineStatus(engine, url, False, pid, "", "not running")
     try:
-        return EngineStatus(engine, url, True, pid, health_checks()[engine](home))
+        found = health_checks()[engine](home)
+        return EngineStatus(engine, url, True, pid, found, notice=_short(notice_of(home, engine)))
     except Exception as error:  # noqa: BLE001 - any failure to answer means: not healthy, and why
-        problem = " ".join(str(error).split())[:200] or type(error).__name__
-        return EngineStatus(engine, url, False, pid, "", problem)
+        return EngineStatus(engine, url, False, pid, "", _short(str(error)) or type(error).__name__)
+
+
+def _short(text: str) -> str:
+    """In one line of at most 200 characters."""
+    return " ".join(text.split())[:200]
 
 
 def wait_for(home: Home, engine: str, abandoned: Event) -> EngineStatus:

@@ -44,8 +44,11 @@ class TritonClient:
 
     def ready_versions(self, name: str) -> list[int]:
         """Versions that answer, ascending; requests that name none go to the last."""
-        index = self._checked("POST", "/v2/repository/index", headers=self._admin).json()
-        return sorted(int(m["version"]) for m in index if m["name"] == name and m.get("state") == "READY")
+        return sorted(int(m["version"]) for m in self._index() if m["name"] == name and m.get("state") == "READY")
+
+    def refusals(self) -> Mapping[str, str]:
+        """Model name -> why it could not be loaded; none that was unloaded by command."""
+        return {m["name"]: m["reason"] for m in self._index() if m.get("reason", "unloaded") != "unloaded"}
 
     def infer(self, name: str, batch: Any, version: int | None = None, request_id: str = "") -> Answer:
         """Ask `name` (by default its highest loaded version) for a batch of raw inputs."""
@@ -70,6 +73,11 @@ class TritonClient:
                 ),
             ),
         )
+
+    def _index(self) -> list[dict[str, str]]:
+        """One entry a version, and one for a model of which none was ever loaded."""
+        found: list[dict[str, str]] = self._checked("POST", "/v2/repository/index", headers=self._admin).json()
+        return found
 
     def _manage(self, name: str, verb: str) -> None:
         self._checked("POST", f"/v2/repository/models/{name}/{verb}", headers=self._admin, json={})

@@ -3,15 +3,13 @@
 import hashlib
 import hmac
 import os
-import socket
-import subprocess
 import sys
 import threading
-import time
 from http.server import BaseHTTPRequestHandler, HTTPServer
-from pathlib import Path
 
 import pytest
+
+from tests.s3_server import listening, start_s3
 
 KEY, SECRET = "checkpoints", "a secret of tests"
 
@@ -45,10 +43,8 @@ def plain_s3(tmp_path_factory):
     """Endpoint of rclone over a folder: no versions, no object lock. Bucket `notes`."""
     root = tmp_path_factory.mktemp("s3")
     (root / "notes").mkdir()
-    port = _free_port()
-    rclone = Path(sys.executable).with_name("rclone")
-    command = [rclone, "serve", "s3", root, "--addr", f"127.0.0.1:{port}", "--auth-key", f"{KEY},{SECRET}"]
-    yield from _served(command, port)
+    with start_s3(root, KEY, SECRET) as endpoint:
+        yield endpoint
 
 
 @pytest.fixture(scope="session")
@@ -58,29 +54,5 @@ def locking_s3():
         yield own
         return
     pytest.importorskip("moto.server", reason="moto is not installed: no S3 server with object lock here")
-    port = _free_port()
-    yield from _served([sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)], port)
-
-
-def _served(command, port):
-    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as server:
-        try:
-            _wait(port)
-            yield f"http://127.0.0.1:{port}"
-        finally:
-            server.terminate()
-
-
-def _free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
-
-
-def _wait(port):
-    for _ in range(300):
-        with socket.socket() as probe:
-            if probe.connect_ex(("127.0.0.1", port)) == 0:
-                return
-        time.sleep(0.1)
-    raise AssertionError("the server does not listen")
+    with listening([sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p"], "{}") as endpoint:
+        yield endpoint

@@ -9,8 +9,8 @@ from botocore.exceptions import ClientError
 from assay.checkpoint import Checkpoint
 from assay.errors import EngineUnavailable, IntegrityError
 from assay.publishing.s3_place import S3Place
+from assay.s3 import s3_client
 from assay.settings import Settings
-from assay.store import s3_client
 from tests.assay.publishing.conftest import KEY, SECRET
 
 

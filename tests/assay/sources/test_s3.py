@@ -1,9 +1,5 @@
 """Against a real S3 server: rclone over a folder."""
 
-import socket
-import subprocess
-import sys
-import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -15,10 +11,9 @@ from assay.settings import Settings
 from assay.sources.landing import Landing
 from assay.sources.s3 import fetch_s3
 from assay.spec import S3Source
+from tests.s3_server import KEY, SECRET, start_s3
 
 pytestmark = pytest.mark.engines
-
-KEY, SECRET = "assay-test-key", "assay-test-secret"
 
 
 @pytest.fixture(scope="module")
@@ -29,26 +24,8 @@ def bucket(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, Path
     (root / "data/one.csv").write_text("a\n")
     (root / "data/mails-old").mkdir()
     (root / "data/mails-old/x.txt").write_text("not asked for")
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    rclone = Path(sys.executable).with_name("rclone")
-    command = [rclone, "serve", "s3", root, "--addr", f"127.0.0.1:{port}", "--auth-key", f"{KEY},{SECRET}"]
-    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as server:
-        try:
-            _wait(port)
-            yield f"http://127.0.0.1:{port}", root / "data"
-        finally:
-            server.terminate()
-
-
-def _wait(port: int) -> None:
-    for _ in range(100):
-        with socket.socket() as probe:
-            if probe.connect_ex(("127.0.0.1", port)) == 0:
-                return
-        time.sleep(0.1)
-    raise AssertionError("rclone does not listen")
+    with start_s3(root) as endpoint:
+        yield endpoint, root / "data"
 
 
 @pytest.fixture

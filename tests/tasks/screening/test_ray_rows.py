@@ -2,9 +2,6 @@
 
 import json
 import os
-import socket
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -28,6 +25,7 @@ from tasks.screening.row_reading import Reading, RowEngine, in_process
 from tasks.screening.rows import ScreenRows, gather_rows
 from tasks.screening.stored_source import StoredRows, StoreReach
 from tasks.training.ray_session import ray_session
+from tests.s3_server import start_s3
 from tests.tasks.screen_story import digits, document, npz, parquet, screen
 from tests.tasks.screening.row_story import BAD, FORMS, row_groups, table
 
@@ -114,23 +112,14 @@ def test_changed_shard_is_told_as_tampering_by_the_worker_that_reads_it(connecte
 def s3(tmp_path: Path) -> Iterator[Settings]:
     """A real S3 with keys."""
     (tmp_path / "s3/data").mkdir(parents=True)
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        address = "{}:{}".format(*probe.getsockname())
-    command = [Path(sys.executable).with_name("rclone"), "serve", "s3", tmp_path / "s3", "--addr", address]
-    with subprocess.Popen(
-        [*command, "--auth-key", "a-key-of-a-test,hidden-words"], stderr=subprocess.DEVNULL
-    ) as server:
-        try:
-            yield Settings(
-                store_url="s3://data/assay",
-                s3_endpoint_url=f"http://{address}",
-                s3_access_key=SecretStr("a-key-of-a-test"),
-                s3_secret_key=SecretStr("hidden-words"),
-                database_url=SecretStr("postgresql://somebody:secret@somewhere"),
-            )
-        finally:
-            server.terminate()
+    with start_s3(tmp_path / "s3", "a-key-of-a-test", "hidden-words") as endpoint:
+        yield Settings(
+            store_url="s3://data/assay",
+            s3_endpoint_url=endpoint,
+            s3_access_key=SecretStr("a-key-of-a-test"),
+            s3_secret_key=SecretStr("hidden-words"),
+            database_url=SecretStr("postgresql://somebody:secret@somewhere"),
+        )
 
 
 def test_workers_reach_the_s3_of_the_run_with_its_keys_and_no_others(

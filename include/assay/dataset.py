@@ -117,10 +117,10 @@ def iterate_batches(
     version: DatasetVersion, store: Store, folder: Path, columns: list[str] | None = None, rows_per_batch: int = 4096
 ) -> Iterator["pa.RecordBatch"]:
     """Stream the rows, a shard at a time through `folder`, each shard verified before it is parsed."""
-    import pyarrow.parquet as pq
-
     for shard in version.shards:
         path = store.fetch(shard.sha256, folder / f"{shard.sha256}.parquet")
+        import pyarrow.parquet as pq  # while it is loaded, shards that others asked for arrive
+
         try:
             with pq.ParquetFile(path) as parquet:
                 yield from parquet.iter_batches(batch_size=rows_per_batch, columns=columns)

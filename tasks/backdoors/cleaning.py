@@ -83,7 +83,7 @@ def clean_model(
     seed: int,
     training: Training | None = None,
 ) -> Cleaned:
-    """inputs: sound rows (rows, channels, H, W) in [0, 1]; a quarter of them only measures.
+    """inputs: sound rows (rows, channels, H, W) in [0, 1]; a quarter of them only measures, all if trained anew.
 
     Raises ValueError when the finding has nothing planted, or layers cannot be started afresh and no training is given.
     """
@@ -100,6 +100,7 @@ def clean_model(
     else:
         removed = lying_rows(module, taught, known, training, finding.planted, seed)
         made = training.fit(training.inputs[~removed], training.labels[~removed])
+        measures[:] = True  # it has learned from none of the sound rows
     before, after = (measure(one, inputs[measures], labels[measures], finding.planted) for one in (module, made))
     fresh = find_backdoor(made, inputs, labels, seed + 1, reference=finding.reference)
     return Cleaned(

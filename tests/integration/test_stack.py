@@ -22,6 +22,7 @@ from assay.stack.home import Home, open_home
 from assay.stack.leftovers import leftovers
 from assay.stack.readiness import engine_status
 from assay.stack.supervision import program_states
+from assay.triton.repository import Repository
 
 pytestmark = [pytest.mark.engines, pytest.mark.timeout(900)]
 ENGINES = {"postgres", "s3", "mlflow", "airflow", "ray", "triton", "api"}
@@ -115,13 +116,19 @@ def test_s3_refuses_a_wrong_secret(home):
         s3_client(wrong, attempts=1).get_object(Bucket="assay", Key="probe")
 
 
-def test_killed_engine_comes_back_by_itself(home):
+def test_killed_engine_comes_back_by_itself_and_tells_which_model_it_could_not_load(home):
+    repository = Repository(home.triton_repository)
+    repository.write_config("damaged", 'name: "damaged"\nbackend: "python"\n')
+    repository.set_active("damaged", 1)
     before = program_states(home)["triton"].pid
     psutil.Process(before).kill()
     deadline = time.monotonic() + 60
     while not (found := engine_status(home, "triton", program_states(home))).healthy or found.pid == before:
         assert time.monotonic() < deadline, found
         time.sleep(0.5)
+    assert found.notice.startswith("damaged is not served: ")
+    repository.set_active("damaged", None)
+    assert not engine_status(home, "triton", program_states(home)).notice
 
 
 def test_up_recovers_after_the_supervisor_alone_was_killed(home):

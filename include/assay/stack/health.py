@@ -33,13 +33,8 @@ def notice_of(home: Home, engine: str) -> str:
     from assay.triton.client import open_client
     from assay.triton.repository import Repository
 
-    refused = open_client(_settings(home)).refusals()
-    missing = [
-        f"{name} is not served: {refused[name]}"
-        for name in Repository(home.triton_repository).active()
-        if name in refused
-    ]
-    return "; ".join(missing)
+    unserved = open_client(_settings(home)).unserved(Repository(home.triton_repository).active())
+    return "; ".join(f"{name} is not served: {why}" for name, why in unserved.items())
 
 
 def engine_url(home: Home, engine: str) -> str:

@@ -1,6 +1,6 @@
 """The V2 protocol over HTTP, as much of it as deploying needs. Any V2 client can ask the served models."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -46,9 +46,12 @@ class TritonClient:
         """Versions that answer, ascending; requests that name none go to the last."""
         return sorted(int(m["version"]) for m in self._index() if m["name"] == name and m.get("state") == "READY")
 
-    def refusals(self) -> Mapping[str, str]:
-        """Model name -> why it could not be loaded; none that was unloaded by command."""
-        return {m["name"]: m["reason"] for m in self._index() if m.get("reason", "unloaded") != "unloaded"}
+    def unserved(self, names: Iterable[str]) -> Mapping[str, str]:
+        """Of `names`, those of which no version answers -> why not, as far as the server knows."""
+        index = self._index()
+        ready = {version["name"] for version in index if version.get("state") == "READY"}
+        reasons = {version["name"]: version.get("reason") for version in index}
+        return {name: reasons.get(name) or "the server did not load it" for name in names if name not in ready}
 
     def infer(self, name: str, batch: Any, version: int | None = None, request_id: str = "") -> Answer:
         """Ask `name` (by default its highest loaded version) for a batch of raw inputs."""

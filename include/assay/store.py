@@ -114,7 +114,7 @@ class FileStore:
         return self._path(sha256).as_uri()
 
     def _path(self, sha256: str) -> Path:
-        return self.root.absolute() / "sha256" / sha256[:2] / sha256
+        return self.root.absolute() / _key(sha256)
 
     def _existing(self, sha256: str) -> Path:
         path = self._path(sha256)
@@ -130,40 +130,32 @@ class S3Store:
         self.bucket, self.root = bucket, url
 
     def put_file(self, path: Path) -> str:
-        import obstore
-
         sha256 = sha256_file(path)
         if not self.exists(sha256):
             with _s3_errors(self.url(sha256)):
-                obstore.put(self.bucket, _key(sha256), path, chunk_size=_PART_BYTES, max_concurrency=_PARTS_AT_ONCE)
+                self.bucket.put(_key(sha256), path, chunk_size=_PART_BYTES, max_concurrency=_PARTS_AT_ONCE)
         return sha256
 
     def put_bytes(self, data: bytes) -> str:
-        import obstore
-
         sha256 = sha256_bytes(data)
         if not self.exists(sha256):
             with _s3_errors(self.url(sha256)):
-                obstore.put(self.bucket, _key(sha256), data)
+                self.bucket.put(_key(sha256), data)
         return sha256
 
     def fetch(self, sha256: str, target: Path) -> Path:
-        import obstore
-
         digest = hashlib.sha256()
         with _whole_file(target) as partial:
             with _s3_errors(self.url(sha256)), partial.open("wb") as file:
-                for block in obstore.get(self.bucket, _key(sha256)).stream(min_chunk_size=_BLOCK_BYTES):
+                for block in self.bucket.get(_key(sha256)).stream(min_chunk_size=_BLOCK_BYTES):
                     digest.update(block)
                     file.write(block)
             _verify(digest.hexdigest(), sha256, self.url(sha256))
         return target
 
     def read(self, sha256: str) -> bytes:
-        import obstore
-
         with _s3_errors(self.url(sha256)):
-            data = obstore.get(self.bucket, _key(sha256)).bytes().to_bytes()
+            data = self.bucket.get(_key(sha256)).bytes().to_bytes()
         _verify(sha256_bytes(data), sha256, self.url(sha256))
         return data
 
@@ -175,16 +167,12 @@ class S3Store:
         return True
 
     def size(self, sha256: str) -> int:
-        import obstore
-
         with _s3_errors(self.url(sha256)):
-            return int(obstore.head(self.bucket, _key(sha256))["size"])
+            return int(self.bucket.head(_key(sha256))["size"])
 
     def remove(self, sha256: str) -> None:
-        import obstore
-
         with contextlib.suppress(IntegrityError), _s3_errors(self.url(sha256)):
-            obstore.delete(self.bucket, _key(sha256))
+            self.bucket.delete(_key(sha256))
 
     def url(self, sha256: str) -> str:
         return f"{self.root}/{_key(sha256)}"

@@ -52,7 +52,7 @@ class Training(Labelled):
 
 @dataclass(frozen=True)
 class Measured:
-    """accuracy: on sound rows nothing was taught on. success: the highest of the old model's triggers on them."""
+    """accuracy: on sound rows that neither module was taught on. success: the highest of the old triggers on them."""
 
     accuracy: float
     success: float
@@ -100,7 +100,7 @@ def clean_model(
     else:
         removed = lying_rows(module, taught, known, training, finding.planted, seed)
         made = training.fit(training.inputs[~removed], training.labels[~removed])
-        measures[:] = True  # it has learned from none of the sound rows
+        measures = np.ones(len(labels), dtype=bool)  # it has learned from none of the sound rows
     before, after = (measure(one, inputs[measures], labels[measures], finding.planted) for one in (module, made))
     fresh = find_backdoor(made, inputs, labels, seed + 1, reference=finding.reference)
     return Cleaned(
@@ -140,7 +140,7 @@ def lying_rows(
 
 
 def measure(module: "torch.nn.Module", inputs: "Images", labels: "Labels", planted: Sequence[Suspect]) -> Measured:
-    """On sound rows that nothing was taught on."""
+    """On sound rows that neither module was taught on."""
     right = float((answers(module, inputs).argmax(1) == labels).mean())
     works = [
         success(module, trigger, inputs[_aimed(labels, trigger.aim)]) for one in planted for trigger in one.triggers

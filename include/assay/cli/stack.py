@@ -73,7 +73,10 @@ def down(home: Path | None, as_json: bool) -> None:
 @home_option
 @json_option
 def status(home: Path | None, as_json: bool) -> None:
-    """Show each engine: where it is, whether it answers, its pid and version. Exit code 1 when one does not."""
+    """Show each engine: where it is, whether it answers, its pid and version. Exit code 1 when one does not.
+
+    A model that should be served and is not, such as one in quarantine, is named with the reason.
+    """
     from assay.stack import lifecycle
 
     engines = lifecycle.status(_existing(home))
@@ -115,7 +118,8 @@ def _ports(given: tuple[str, ...]) -> dict[str, int]:
 
 
 def _line(engine: "EngineStatus") -> str:
-    state = f"down: {engine.problem}" if engine.problem else "; ".join(filter(None, ("healthy", engine.notice)))
+    notice = f"; {engine.notice}" if engine.notice else ""
+    state = f"healthy{notice}" if engine.healthy else f"down: {engine.problem}"
     return f"{engine.name:<9} {engine.url:<34} pid {engine.pid:<7} {engine.version:<10} {state}"
 
 
